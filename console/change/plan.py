@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 
 
@@ -119,5 +119,7 @@ def _plain(value: object) -> object:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
-    names = getattr(type(value), "__dataclass_fields__")
-    return {"kind": type(value).__name__} | {name: _plain(getattr(value, name)) for name in names}
+    if not is_dataclass(value):
+        raise TypeError(f"a plan cannot hold {type(value).__name__}")
+    kind: dict[str, object] = {"kind": type(value).__name__}
+    return kind | {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
