@@ -1,0 +1,1 @@
+"""The command line: one module a subject, the same code underneath as the screens."""
