@@ -1,0 +1,58 @@
+"""Text measured and cut in terminal cells, and drawn lines made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from rich.cells import cell_len, get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+ELLIPSIS = "…"
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` cells; what is cut ends in `…`."""
+    if text.isascii():
+        if len(text) <= width:
+            return text
+        return text[: width - 1] + ELLIPSIS if width > 0 else ""
+    if cell_len(text) <= width:
+        return text
+    if width <= 0:
+        return ""
+    used = 0
+    for position, character in enumerate(text):
+        used += get_character_cell_size(character)
+        if used > width - 1:
+            return text[:position] + ELLIPSIS
+    return text
+
+
+def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:
+    """The text in exactly `width` cells: cut with `…`, or padded."""
+    text = cut(text, width)
+    padding = " " * (width - (len(text) if text.isascii() else cell_len(text)))
+    return padding + text if align == "right" else text + padding
+
+
+def styled(parts: Iterable[tuple[str, Style]], width: int, rest: Style) -> Strip:
+    """A line of exactly `width` cells; neighbours of one style become one segment."""
+    segments: list[Segment] = []
+    last: Style | None = None
+    run = ""
+    for text, style in parts:
+        if style is last:
+            run += text
+            continue
+        if run and last is not None:
+            segments.append(Segment(run, last))
+        run, last = text, style
+    if run and last is not None:
+        segments.append(Segment(run, last))
+    strip = Strip(segments)
+    if strip.cell_length > width:
+        return strip.crop(0, width)
+    return strip.extend_cell_length(width, rest)

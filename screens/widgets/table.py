@@ -1,0 +1,565 @@
+"""A table for any number of rows: nothing is built for a row that is not on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual._cells import cell_len
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from console.visible import visible
+from screens.widgets.cells import fit, styled
+from screens.widgets.view import View
+
+Row = TypeVar("Row")
+
+GUTTER = 2
+"""Cells before the first column: the cursor's mark and the row's mark."""
+GAP = 1
+"""Cells between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    key: str
+    title: str
+    width: int = 4
+    """Cells; for a flexible column the least it shrinks to."""
+    flex: int = 0
+    """Share of the width that is left; 0 keeps the column at `width`."""
+    align: Literal["left", "right"] = "left"
+
+
+class VirtualTable(ScrollView, Generic[Row], can_focus=True):
+    """Rows of any kind, shown through `cells(row)`, which is called for drawn rows only.
+
+    The cursor and the marks belong to rows, by `identity(row)`, not to positions: both survive `update`.
+
+    Args:
+        columns: What is shown, from left to right.
+        identity: Names a row; stays the same while the row is the same thing.
+        cells: One text per column. Foreign text may be given raw: it is made visible when drawn.
+        haystack: The text a filter searches; by default all cells.
+        sort_key: What a column sorts by, given a row and the column's key; by default the cell's text.
+        cell_style: Names a style for a cell, given a row and the column's key: `good`, `notice`, `warning`, `error`,
+            `muted` or `accent`; empty for none. The cell's text must tell the same without colours.
+        empty: What is shown when there are no rows at all.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "table--row",
+        "table--header",
+        "table--cursor",
+        "table--cursor-blurred",
+        "table--mark",
+        "table--empty",
+        "table--good",
+        "table--notice",
+        "table--warning",
+        "table--error",
+        "table--muted",
+        "table--accent",
+    }
+
+    DEFAULT_CSS = """
+    VirtualTable {
+        width: 1fr;
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        & > .table--header { color: $text-secondary; background: $surface; text-style: bold; }
+        & > .table--cursor { background: $primary-muted; text-style: bold; }
+        & > .table--cursor-blurred { background: $surface; }
+        & > .table--mark { color: $text-accent; text-style: bold; }
+        & > .table--empty { color: $text-muted; }
+        & > .table--good { color: $text-success; }
+        & > .table--notice { color: $text-primary; }
+        & > .table--warning { color: $text-warning; }
+        & > .table--error { color: $text-error; text-style: bold; }
+        & > .table--muted { color: $text-muted; }
+        & > .table--accent { color: $text-accent; }
+        &:ansi > .table--cursor { text-style: reverse; }
+        &:ansi > .table--header { text-style: bold underline; }
+        &:nocolor > .table--cursor { text-style: reverse; }
+        &:nocolor > .table--header { text-style: bold underline; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "cursor(-1)", "Up", show=False),
+        Binding("down,j", "cursor(1)", "Down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
+        Binding("home,g", "first", "First", show=False),
+        Binding("end,G", "last", "Last", show=False),
+        Binding("enter", "select", "Open", show=False),
+        Binding("space", "mark", "Mark", show=False),
+        Binding("shift+up,K", "mark_range(-1)", "Mark up", show=False),
+        Binding("shift+down,J", "mark_range(1)", "Mark down", show=False),
+        Binding("ctrl+a", "mark_all", "Mark all shown", show=False),
+        Binding("asterisk", "invert_marks", "Invert marks", show=False),
+    ]
+
+    filter: reactive[str] = reactive("", repaint=False)
+    """Rows must contain this: lower case matches any case, `!` in front means rows that do not."""
+
+    @dataclass
+    class RowHighlighted(Message):
+        """The cursor came to a row (None: there are no rows shown)."""
+
+        table: VirtualTable[Any]
+        row: Any | None
+        key: Hashable | None
+
+        @property
+        def control(self) -> VirtualTable[Any]:
+            return self.table
+
+    @dataclass
+    class RowSelected(Message):
+        """Enter or a second click on the row under the cursor."""
+
+        table: VirtualTable[Any]
+        row: Any
+        key: Hashable
+
+        @property
+        def control(self) -> VirtualTable[Any]:
+            return self.table
+
+    @dataclass
+    class MarksChanged(Message):
+        table: VirtualTable[Any]
+        count: int
+
+        @property
+        def control(self) -> VirtualTable[Any]:
+            return self.table
+
+    @dataclass
+    class ViewChanged(Message):
+        """What is shown changed: a filter, an order, or new rows. For a line such as `12 of 340`."""
+
+        table: VirtualTable[Any]
+        shown: int
+        total: int
+
+        @property
+        def control(self) -> VirtualTable[Any]:
+            return self.table
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        identity: Callable[[Row], Hashable],
+        cells: Callable[[Row], Sequence[str]],
+        haystack: Callable[[Row], str] | None = None,
+        sort_key: Callable[[Row, str], Any] | None = None,
+        cell_style: Callable[[Row, str], str] | None = None,
+        empty: str = "Nothing here.",
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+        classes: str | None = None,
+        disabled: bool = False,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+        self.columns: tuple[Column, ...] = tuple(columns)
+        self.empty = empty
+        self._identity = identity
+        self._cells = cells
+        self._cell_style = cell_style
+        self._position_of = {column.key: position for position, column in enumerate(self.columns)}
+        self._view: View[Row] = View(
+            haystack=haystack or (lambda row: "\t".join(cells(row))),
+            sort_key=sort_key or (lambda row, key: cells(row)[self._position_of[key]]),
+        )
+        self._cursor = 0
+        self._cursor_key: Hashable | None = None
+        self._marks: set[Hashable] = set()
+        self._anchor: int | None = None
+        self._layout: tuple[int, ...] = ()
+        self._layout_width = -1
+        self._strips: dict[tuple[int, bool], Strip] = {}
+        self._component_styles: dict[str, Style] = {}
+        self._drawn: list[tuple[str, ...]] = []
+
+    # -- what is in it
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """All rows, in the order they were given."""
+        return self._view.rows
+
+    @property
+    def shown(self) -> int:
+        """How many rows pass the filter."""
+        return len(self._view)
+
+    @property
+    def cursor_row(self) -> Row | None:
+        """The row under the cursor, None when no row is shown."""
+        return self._view[self._cursor] if len(self._view) else None
+
+    @property
+    def cursor_key(self) -> Hashable | None:
+        """The identity of the row under the cursor, None when no row is shown."""
+        return self._cursor_key
+
+    @property
+    def cursor_line(self) -> int:
+        """The cursor's place among the rows shown, from 0."""
+        return self._cursor
+
+    @property
+    def marks(self) -> frozenset[Hashable]:
+        """Identities of the marked rows, shown or not."""
+        return frozenset(self._marks)
+
+    @property
+    def marked_rows(self) -> list[Row]:
+        """The marked rows in the order they were given; those that the filter hides too."""
+        return [row for row in self._view.rows if self._identity(row) in self._marks]
+
+    @property
+    def order(self) -> tuple[str, bool]:
+        """`(column key, descending)`; the key is empty for the order as given."""
+        return self._view.order
+
+    def update(self, rows: Sequence[Row]) -> None:
+        """Show other rows. Cursor and marks stay with their rows, the cursor stays on its screen line, and only lines
+        that look different are painted. The sequence is kept, not copied: do not change it afterwards."""
+        line_on_screen = self._cursor - self.scroll_offset.y
+        before = self._drawn_texts()
+        self._view.replace(rows)
+        if self._marks:
+            self._marks &= {self._identity(row) for row in rows}
+        self._settle(line_on_screen, before)
+        self._tell_view()
+
+    def watch_filter(self, text: str) -> None:
+        line_on_screen = self._cursor - self.scroll_offset.y
+        self._view.filter(text)
+        self._settle(line_on_screen, None)
+        self._tell_view()
+
+    def prepare_filter(self) -> None:
+        """Build what a filter searches ahead of its first key (20 ms for 100,000 rows)."""
+        self._view.prepare()
+
+    def sort(self, key: str, *, descending: bool = False) -> None:
+        """Order the rows by a column; an empty key gives the order they came in."""
+        if key and key not in self._position_of:
+            raise KeyError(key)
+        line_on_screen = self._cursor - self.scroll_offset.y
+        self._view.sort(key, descending)
+        self._settle(line_on_screen, None)
+        self._tell_view()
+
+    def toggle_sort(self, key: str) -> None:
+        """Ascending, then descending, then as given."""
+        now, descending = self._view.order
+        if now != key:
+            self.sort(key)
+        elif not descending:
+            self.sort(key, descending=True)
+        else:
+            self.sort("")
+
+    # -- the cursor
+
+    def move_to(self, key: Hashable) -> bool:
+        """Put the cursor on a row by identity; False when it is not shown."""
+        line = self._find(key)
+        if line is None:
+            return False
+        self._move(line)
+        return True
+
+    def action_cursor(self, step: int) -> None:
+        self._anchor = None
+        self._move(self._cursor + step)
+
+    def action_page(self, direction: int) -> None:
+        self._anchor = None
+        page = max(1, self._page_height)
+        self.scroll_to(y=self.scroll_offset.y + direction * page, animate=False, immediate=True)
+        self._move(self._cursor + direction * page)
+
+    def action_first(self) -> None:
+        self._anchor = None
+        self._move(0)
+
+    def action_last(self) -> None:
+        self._anchor = None
+        self._move(len(self._view) - 1)
+
+    def action_select(self) -> None:
+        row = self.cursor_row
+        if row is not None:
+            self.post_message(self.RowSelected(self, row, self._identity(row)))
+
+    # -- marks
+
+    def action_mark(self) -> None:
+        """Mark or unmark the row under the cursor, then go one down."""
+        self._anchor = None
+        if self._cursor_key is not None:
+            self._set_marks(self._marks ^ {self._cursor_key})
+            self._move(self._cursor + 1)
+
+    def action_mark_range(self, step: int) -> None:
+        """Extend a run of marks from where it began to the next row."""
+        if not len(self._view):
+            return
+        if self._anchor is None:
+            self._anchor = self._cursor
+        self._move(self._cursor + step)
+        first, last = sorted((self._anchor, self._cursor))
+        self._set_marks(self._marks | {self._identity(self._view[line]) for line in range(first, last + 1)})
+
+    def action_mark_all(self) -> None:
+        """Mark every row that is shown."""
+        self._set_marks(self._marks | set(map(self._identity, self._view)))
+
+    def action_invert_marks(self) -> None:
+        """Swap marked and unmarked among the rows that are shown."""
+        self._set_marks(self._marks ^ set(map(self._identity, self._view)))
+
+    def clear_marks(self) -> None:
+        self._set_marks(set())
+
+    def _set_marks(self, marks: Iterable[Hashable]) -> None:
+        marks = set(marks)
+        if marks == self._marks:
+            return
+        self._marks = marks
+        self._strips.clear()
+        self.refresh()
+        self.post_message(self.MarksChanged(self, len(marks)))
+
+    # -- placing
+
+    @property
+    def _page_height(self) -> int:
+        return self.scrollable_content_region.height - 1
+
+    def _find(self, key: Hashable | None) -> int | None:
+        """The line of a row: looked for where it was, then everywhere."""
+        view, identity = self._view, self._identity
+        if self._cursor < len(view) and identity(view[self._cursor]) == key:
+            return self._cursor
+        return next((line for line, row in enumerate(view) if identity(row) == key), None)
+
+    def _settle(self, line_on_screen: int, before: list[tuple[str, ...]] | None) -> None:
+        """Put the cursor back on its row after the view changed, on the same line of the screen where possible."""
+        self._anchor = None
+        self._strips.clear()
+        old_key = self._cursor_key
+        scrolled = self.scroll_offset.y
+        self.virtual_size = Size(self.size.width, len(self._view) + 1)
+        line = self._find(old_key) if old_key is not None else None
+        self._cursor = max(0, min(self._cursor, len(self._view) - 1)) if line is None else line
+        self._cursor_key = self._identity(self._view[self._cursor]) if len(self._view) else None
+        if self.is_mounted:
+            self.scroll_to(y=self._cursor - line_on_screen, animate=False, immediate=True)
+            self._show_cursor()
+        self._repaint(before if self.scroll_offset.y == scrolled else None)
+        if self._cursor_key != old_key:
+            self.post_message(self.RowHighlighted(self, self.cursor_row, self._cursor_key))
+
+    def _move(self, line: int) -> None:
+        if not len(self._view):
+            return
+        line = max(0, min(line, len(self._view) - 1))
+        if line != self._cursor:
+            old, self._cursor = self._cursor, line
+            self._cursor_key = self._identity(self._view[line])
+            self._refresh_row(old)
+            self._refresh_row(line)
+            self.post_message(self.RowHighlighted(self, self.cursor_row, self._cursor_key))
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        top = self.scroll_offset.y
+        page = max(1, self._page_height)
+        if self._cursor < top:
+            self.scroll_to(y=self._cursor, animate=False, immediate=True)
+        elif self._cursor >= top + page:
+            self.scroll_to(y=self._cursor - page + 1, animate=False, immediate=True)
+
+    def _refresh_row(self, line: int) -> None:
+        y = line - self.scroll_offset.y + 1
+        if 1 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def _drawn_texts(self) -> list[tuple[str, ...]]:
+        """What the lines on the screen say, styles included, to be compared after a change."""
+        top = self.scroll_offset.y
+        lines = range(top, min(top + max(0, self.size.height - 1), len(self._view)))
+        return [self._look(line) for line in lines]
+
+    def _look(self, line: int) -> tuple[str, ...]:
+        row = self._view[line]
+        styles = (self._cell_style(row, column.key) for column in self.columns) if self._cell_style else ()
+        place = f"{line == self._cursor}{self._identity(row) in self._marks}"
+        return (place, *self._cells(row), *styles)
+
+    def _repaint(self, before: list[tuple[str, ...]] | None) -> None:
+        if before is None:
+            self.refresh()
+            return
+        top = self.scroll_offset.y
+        after = self._drawn_texts()
+        if not after or not before:
+            self.refresh()
+            return
+        for y in range(max(len(before), len(after))):
+            if before[y : y + 1] != after[y : y + 1]:
+                self._refresh_row(top + y)
+
+    def _tell_view(self) -> None:
+        self.post_message(self.ViewChanged(self, len(self._view), len(self._view.rows)))
+
+    # -- drawing
+
+    def on_mount(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._view) + 1)
+
+    def on_resize(self) -> None:
+        self._strips.clear()
+        self.virtual_size = Size(self.size.width, len(self._view) + 1)
+        self._show_cursor()
+
+    def on_focus(self) -> None:
+        self._strips.clear()
+
+    def on_blur(self) -> None:
+        self._strips.clear()
+
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        self._component_styles.clear()
+        super().notify_style_update()
+
+    def _on_click(self, event: events.Click) -> None:
+        y = event.get_content_offset_capture(self).y
+        if y < 1:
+            self._click_header(event.get_content_offset_capture(self).x)
+            return
+        line = self.scroll_offset.y + y - 1
+        if line >= len(self._view):
+            return
+        self._anchor = None
+        if line == self._cursor:
+            self.action_select()
+        else:
+            self._move(line)
+
+    def _click_header(self, x: int) -> None:
+        start = GUTTER
+        for column, width in zip(self.columns, self._widths(self.size.width), strict=True):
+            if start <= x < start + width:
+                self.toggle_sort(column.key)
+                return
+            start += width + GAP
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw straight from the rows, without the cache of styled lines that a box with borders needs."""
+        if any(self.styles.gutter):
+            return super().render_lines(crop)
+        filters = self.get_line_filters()
+        _, background = self.background_colors
+        strips = []
+        for y in crop.line_range:
+            strip = self.render_line(y)
+            for line_filter in filters:
+                strip = strip.apply_filter(line_filter, background)
+            strips.append(strip)
+        if crop.column_span != (0, self.size.width):
+            first, last = crop.column_span
+            strips = [strip.crop(first, last) for strip in strips]
+        return strips
+
+    def render_line(self, y: int) -> Strip:
+        if y == 0:
+            return self._header()
+        line = self.scroll_offset.y + y - 1
+        if line >= len(self._view):
+            return self._blank(y)
+        cursor = line == self._cursor
+        strip = self._strips.get((line, cursor))
+        if strip is None:
+            strip = self._strips[(line, cursor)] = self._row_strip(line, cursor)
+            if len(self._strips) > 1024:
+                self._strips.clear()
+        return strip
+
+    def _style(self, name: str) -> Style:
+        style = self._component_styles.get(name)
+        if style is None:
+            style = self._component_styles[name] = self.get_component_rich_style(f"table--{name}", partial=name != "row")
+        return style
+
+    def _widths(self, width: int) -> tuple[int, ...]:
+        """Cells of each column in so many cells of table."""
+        if width != self._layout_width:
+            left = width - GUTTER - sum(column.width + GAP for column in self.columns) + GAP
+            shares = sum(column.flex for column in self.columns)
+            widths = []
+            for column in self.columns:
+                extra = max(0, left) * column.flex // shares if column.flex else 0
+                left, shares = left - extra, shares - column.flex
+                widths.append(column.width + extra)
+            self._layout, self._layout_width = tuple(widths), width
+        return self._layout
+
+    def _header(self) -> Strip:
+        key, descending = self._view.order
+        texts = []
+        for column, width in zip(self.columns, self._widths(self.size.width), strict=True):
+            arrow = ("▼" if descending else "▲") if column.key == key else ""
+            texts.append(fit(visible(column.title) + arrow, width, column.align))
+        style = self._style("row") + self._style("header")
+        return styled([(" " * GUTTER + (" " * GAP).join(texts), style)], self.size.width, style)
+
+    def _blank(self, y: int) -> Strip:
+        base = self._style("row")
+        if y != 1 or len(self._view):
+            return Strip.blank(self.size.width, base)
+        text = f"No row matches “{visible(self.filter)}”." if self._view.rows else self.empty
+        text = fit(text, max(0, self.size.width - GUTTER))
+        return styled([(" " * GUTTER + text, base + self._style("empty"))], self.size.width, base)
+
+    def _row_strip(self, line: int, cursor: bool) -> Strip:
+        row = self._view[line]
+        marked = self._identity(row) in self._marks
+        base = self._style("row")
+        if cursor:
+            base += self._style("cursor" if self.has_focus else "cursor-blurred")
+        parts: list[tuple[str, Style]] = [("▸" if cursor else " ", base)]
+        parts.append(("●", base + self._style("mark")) if marked else (" ", base))
+        widths = self._widths(self.size.width)
+        name_style = self._cell_style
+        for position, (column, text) in enumerate(zip(self.columns, self._cells(row), strict=True)):
+            if position:
+                parts.append((" " * GAP, base))
+            name = name_style(row, column.key) if name_style else ""
+            style = base + self._style(name) if name else base
+            shown = visible(text)
+            parts.append((fit(shown, widths[position], column.align), style))
+        return styled(parts, self.size.width, base)
+
+
+__all__ = ["Column", "Segment", "VirtualTable", "cell_len"]
