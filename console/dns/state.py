@@ -55,6 +55,12 @@ class Zone:
     """None: the server's default."""
     notify: str = ""
     """`yes`, `no`, `explicit`, `primary-only`; empty: default (yes)."""
+    in_view: str = ""
+    """For kind `in-view`: the view whose zone this one shares."""
+    journal: bool = False
+    """There is a `.jnl` beside the file: changes may be waiting in it."""
+    loaded: float | None = None
+    """Unix time of named's `last loaded`; None: not asked."""
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -97,3 +103,23 @@ class Snapshot:
     """What the parser did not understand, one line each."""
     findings: tuple[Finding, ...] = ()
     """About the server as a whole."""
+    config: str = ""
+    """named.conf, absolute (inside `chroot`, if there is one)."""
+    chroot: str = ""
+    """named's -t directory; paths of zone files include it."""
+    rndc: tuple[str, ...] = ()
+    """argv that starts every rndc command on this host; empty: there is no rndc."""
+    logs: tuple[LogSource, ...] = ()
+    """Every place that gets notify, transfer or load lines; the first is `log`."""
+    views: tuple[str, ...] = ()
+
+    def zone(self, name: str, view: str | None = None) -> Zone | None:
+        """The first zone of that name (with or without its final dot), in any view unless one is named."""
+        wanted = name.rstrip(".").lower() or "."
+        return next((zone for zone in self.zones if zone.name == wanted and view in (None, zone.view)), None)
+
+    def sharing(self, zone: Zone) -> tuple[Zone, ...]:
+        """Every zone statement that loads the same file, `zone` itself included."""
+        if zone.file is None:
+            return (zone,)
+        return tuple(other for other in self.zones if other.file is not None and other.file.path == zone.file.path)
