@@ -50,15 +50,27 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     # Everywhere
-    Command("app.help", ("question_mark",), "Help", "All keys of this screen, with what they do.", word="help"),
+    Command("app.help", ("question_mark", "f1"), "Help", "All keys of this screen, with what they do.", word="help"),
     Command("app.command", ("colon",), "Command", "Type a command by name; Tab completes it.", footer=False),
     Command("app.palette", ("ctrl+p",), "Palette", "Search all commands that can run here.", footer=False),
-    Command("app.evidence", ("e",), "Evidence", "The command behind what is shown: when, how long, its raw output."),
+    Command("app.evidence", ("e", "f9"), "Evidence", "The command behind what is shown: when, how long, its raw output."),
     Command("app.act", ("A",), "Observe/act", "Allow changes on this host, or forbid them again.", word="act", footer=False),
     Command("app.reconnect", ("ctrl+r",), "Reconnect", "Close the link to this host and open it again.", footer=False),
     Command("app.redraw", ("ctrl+l",), "Redraw", "Draw the whole screen anew.", footer=False),
     Command("app.back", ("escape",), "Back", "Close what is open, or go back.", footer=False),
     Command("app.quit", ("q", "ctrl+q"), "Quit", "Leave the console; the hosts keep what they are doing."),
+    # Dialogs
+    Command("plan.apply", ("y",), "Apply", "Do exactly what is shown.", Kind.CHANGE),
+    Command("plan.allow", ("A",), "Allow changes", "Leave observe mode for this host.", footer=False),
+    Command("plan.script", ("c",), "Copy", "Copy the whole preview to the clipboard (OSC 52).", footer=False),
+    Command("plan.cancel", ("escape", "n", "q"), "Cancel", "Change nothing."),
+    Command("run.evidence", ("e",), "Evidence", "Raw output of the step or name server under the cursor."),
+    Command("run.leave", ("escape", "q"), "Close", "Close this view; what runs on the host goes on."),
+    Command("conflict.theirs", ("t",), "Take theirs", "Drop my edit and open the file as it is now."),
+    Command("conflict.merge", ("m",), "Merge", "Put both edits together; conflicts are marked in the text."),
+    Command("conflict.keep", ("escape", "k"), "Keep editing", "Back to my text; nothing is written."),
+    Command("text.copy", ("c",), "Copy", "Copy this text to the clipboard (OSC 52)."),
+    Command("text.leave", ("escape", "q", "enter"), "Close", "Close this text."),
     # Subjects
     Command("app.hosts", ("0",), "Hosts", "All hosts: inventory, ssh aliases, this machine, the sandbox.", cli="hosts"),
     Command("app.zones", ("1",), "Zones", "The zones of this host's name server.", cli="zone list HOST"),
@@ -100,9 +112,15 @@ COMMANDS: tuple[Command, ...] = (
 BY_ID = {command.id: command for command in COMMANDS}
 
 
+DIALOGS = ("plan", "run", "conflict", "text")
+"""Scopes that stand over a screen: they own the keyboard, nothing of `app` works there."""
+
+
 def in_scope(scope: str) -> tuple[Command, ...]:
     """The commands of one screen, its own first, then those that work everywhere."""
     own = tuple(command for command in COMMANDS if command.scope == scope)
+    if scope == "app" or scope in DIALOGS:
+        return own
     return own + tuple(command for command in COMMANDS if command.scope == "app")
 
 
@@ -112,7 +130,7 @@ def clashes() -> list[str]:
     for scope in dict.fromkeys(command.scope for command in COMMANDS):
         keys: dict[str, str] = {}
         words: dict[str, str] = {}
-        for command in in_scope(scope) if scope != "app" else [c for c in COMMANDS if c.scope == "app"]:
+        for command in in_scope(scope):
             for key in command.keys:
                 if keys.setdefault(key, command.id) != command.id:
                     problems.append(f"key {key} means {keys[key]} and {command.id}")

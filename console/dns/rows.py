@@ -1,0 +1,55 @@
+"""A snapshot as rows of text: what the zones table and `zone list` show. Pure; host text not yet made safe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from console.dns.state import Snapshot, Zone
+from console.findings import Severity, worst
+
+GLYPHS = {
+    Severity.INFO: "·",
+    Severity.NOTICE: "·",
+    Severity.WARNING: "▲",
+    Severity.ERROR: "✖",
+    Severity.CRITICAL: "✖",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRow:
+    zone: Zone
+    state: str
+    """Glyph and word: `✔ ok`, `▲ 2 warnings`, `✖ not served`."""
+    severity: Severity | None
+    secondaries: str
+    """`2/2 equal`, `1/2 behind`, … or empty when nobody has asked yet."""
+
+    @property
+    def key(self) -> str:
+        return self.zone.key
+
+
+def served(zone: Zone) -> str:
+    """The served serial, or why there is none."""
+    return str(zone.serial_served) if zone.serial_served is not None else zone.served_problem or "…"
+
+
+def _state(zone: Zone) -> tuple[str, Severity | None]:
+    severity = worst(zone.findings)
+    if severity is None or severity < Severity.WARNING:
+        return ("✔ ok" if zone.serial_served is not None else "· not asked"), severity
+    count = sum(1 for finding in zone.findings if finding.severity >= Severity.WARNING)
+    word = "error" if severity >= Severity.ERROR else "warning"
+    return f"{GLYPHS[severity]} {count} {word}{'s' if count > 1 else ''}", severity
+
+
+def rows(snapshot: Snapshot, secondaries: Mapping[str, str] | None = None) -> tuple[ZoneRow, ...]:
+    """One row a zone, in the configuration's order. `secondaries`: by zone key, what their name servers answered."""
+    known = secondaries or {}
+    made = []
+    for zone in snapshot.zones:
+        state, severity = _state(zone)
+        made.append(ZoneRow(zone, state, severity, known.get(zone.key, "")))
+    return tuple(made)

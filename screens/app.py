@@ -1,0 +1,274 @@
+"""The Textual app: which host, which screen, errors until read. Everything else is in the screens."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.content import Content
+from textual.screen import Screen
+
+from console.commands import clashes, in_scope
+from console.remote.errors import RemoteError
+from screens import jobs
+from screens.base import Commanded, OpsDialog, OpsScreen
+from screens.safe import content
+from screens.session import Session
+
+if TYPE_CHECKING:
+    from console.change.journal import Journal
+    from console.inventory import Host, Inventory
+    from console.remote.connection import Connection
+    from console.remote.prompter import Prompter
+
+Connect = Callable[["Host", "Prompter"], "Connection"]
+
+
+def hosts_screen() -> OpsScreen:
+    from screens.hosts import HostsScreen
+
+    return HostsScreen()
+
+
+def zones_screen() -> OpsScreen:
+    from screens.zones import ZonesScreen
+
+    return ZonesScreen()
+
+
+def journal_screen() -> OpsScreen:
+    from screens.journal import JournalScreen
+
+    return JournalScreen()
+
+
+SUBJECTS: dict[str, Callable[[], OpsScreen]] = {
+    "hosts": hosts_screen,
+    "zones": zones_screen,
+    "journal": journal_screen,
+}
+"""Screens by the word of their command. Each imports its module only when it is opened."""
+
+
+class OpsApp(App[int]):
+    """opsconsole on a terminal."""
+
+    CSS_PATH = "../styles/console.tcss"
+    TITLE = "opsconsole"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-wide")]
+
+    def __init__(self, inventory: Inventory, connect: Connect, journal: Journal, host: str = "") -> None:
+        super().__init__()
+        problems = clashes()
+        if problems:
+            raise ValueError("; ".join(problems))
+        self.inventory = inventory
+        self.connect_to = connect
+        self.journal = journal
+        self.start_host = host
+        self.session: Session | None = None
+        self.errors: list[str] = []
+        self._subjects: dict[str, OpsScreen] = {}
+        self.animation_level = "none"
+
+    # Start and end
+
+    def get_default_screen(self) -> Screen[object]:
+        """The first frame is already the right screen."""
+        word = "zones" if self.start_host else "hosts"
+        if self.start_host:
+            self.session = self._new_session(self.inventory.find(self.start_host))
+        self._subjects[word] = SUBJECTS[word]()
+        return self._subjects[word]
+
+    def on_mount(self) -> None:
+        from screens.output import install
+
+        install(self)
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            self._loop_handles(number)
+        self._tell_open_transactions()
+
+    def _loop_handles(self, number: signal.Signals) -> None:
+        """A closed terminal or a kill leaves in order: the hosts finish by themselves, the journal is whole."""
+        import asyncio
+
+        asyncio.get_running_loop().add_signal_handler(number, lambda: self.exit(128 + number))
+
+    def on_unmount(self) -> None:
+        if self.session is not None:
+            self.session.connection.close()
+
+    def _tell_open_transactions(self) -> None:
+        open_ones = self.journal.open_transactions()
+        if open_ones:
+            first = open_ones[0]
+            self.fail(
+                f"{len(open_ones)} change(s) ended without an answer, the first on {first.host}: press 9, then a to ask."
+            )
+
+    # The host
+
+    def _new_session(self, host: Host) -> Session:
+        from console.evidence import EvidenceBook, Recorded
+        from console.inventory import Mode
+        from screens.dialogs.ask import ScreenPrompter
+
+        book = EvidenceBook()
+        connection = Recorded(self.connect_to(host, ScreenPrompter(self)), book)
+        return Session(host, connection, book, acting=host.mode is Mode.ACT)
+
+    def open_host(self, host: Host) -> None:
+        """Leaves the present host, link and mode included, and goes to another one's zones."""
+        if self.session is not None:
+            self.session.connection.close()
+        self.session = self._new_session(host)
+        self._subjects.pop("zones", None)
+        self.go("zones")
+
+    def go(self, word: str) -> None:
+        """Switches to a subject's screen; the one that was open is kept as it is."""
+        screen = self._subjects.get(word)
+        if screen is None or not screen.is_running:
+            screen = self._subjects[word] = SUBJECTS[word]()
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if self.screen is not screen:
+            self.switch_screen(screen)
+
+    # Words to the user
+
+    def say(self, text: str) -> None:
+        self.notify(content(text).plain, markup=False, timeout=4)
+
+    def fail(self, text: str) -> None:
+        """Keeps an error on the screen until Esc."""
+        self.errors.append(text)
+        self.refresh_bars()
+
+    def explain(self, error: Exception) -> None:
+        """An error of a job, in words."""
+        if isinstance(error, (RemoteError, OSError, ValueError)):
+            self.fail(str(error) or type(error).__name__)
+        else:
+            self.fail(f"{type(error).__name__}: {error}")
+
+    def refresh_bars(self) -> None:
+        if isinstance(self.screen, (OpsScreen, OpsDialog)):
+            self.screen.refresh_bars()
+
+    def copy(self, text: str) -> None:
+        """To the clipboard by OSC 52; whether the terminal took it, nobody tells us."""
+        self.copy_to_clipboard(text)
+        self.say("Copied by OSC 52, if your terminal allows it.")
+
+    def show_text(self, title: str, text: str | Content) -> None:
+        from screens.dialogs.text import TextDialog
+
+        self.push_screen(TextDialog(title, text))
+
+    def on_finished(self, event: jobs.Finished) -> None:
+        event.deliver()
+
+    # Commands that work everywhere
+
+    def do_help(self) -> None:
+        from screens.dialogs.help import page
+
+        scope = self.screen.SCOPE if isinstance(self.screen, Commanded) else "app"
+        self.show_text(f"Keys here ({scope})", page(scope))
+
+    def do_command(self) -> None:
+        if isinstance(self.screen, OpsScreen):
+            self.screen.prompt(":", "", None, self._run_line)
+
+    def _run_line(self, line: str | None) -> None:
+        screen = self.screen
+        if not line or not isinstance(screen, OpsScreen):
+            return
+        word = line.strip().lower()
+        for command in in_scope(screen.SCOPE):
+            if command.line_word == word:
+                screen.run_command(command)
+                return
+        if word in {host.name for host in self.inventory.hosts}:
+            self.open_host(self.inventory.find(word))
+            return
+        self.say(f"There is no command {word}. Tab completes, ? shows all.")
+
+    def do_palette(self) -> None:
+        self.action_command_palette()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: what can run here, from the one declaration."""
+        if not isinstance(screen, OpsScreen):
+            return
+        for command in in_scope(screen.SCOPE):
+            reason = screen.reason_against(command)
+            title = f"{command.title} ({command.line_word})"
+            yield SystemCommand(
+                title,
+                f"not now: {reason}" if reason else command.help,
+                lambda command=command: screen.run_command(command),  # type: ignore[misc]
+            )
+
+    def do_evidence(self) -> None:
+        from screens.dialogs.evidence import pages
+
+        items = self.session.book.newest_first() if self.session else []
+        self.show_text("Evidence, newest first", pages(items))
+
+    def do_act(self) -> None:
+        if self.session is None:
+            self.say("Choose a host first.")
+            return
+        self.session.acting = not self.session.acting
+        state = "Changes are allowed" if self.session.acting else "Observe: nothing can be changed"
+        self.say(f"{state} on {self.session.host.name}.")
+        self.refresh_bars()
+
+    def do_reconnect(self) -> None:
+        if self.session is None:
+            self.say("Choose a host first.")
+            return
+        acting = self.session.acting
+        self.open_host(self.session.host)
+        self.session.acting = acting
+
+    def do_redraw(self) -> None:
+        self.refresh(repaint=True, layout=True)
+
+    def do_back(self) -> None:
+        if self.errors:
+            self.errors.pop(0)
+            self.refresh_bars()
+        elif len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def do_hosts(self) -> None:
+        self.go("hosts")
+
+    def do_zones(self) -> None:
+        if self.session is None:
+            self.say("Choose a host first.")
+        else:
+            self.go("zones")
+
+    def do_journal(self) -> None:
+        self.go("journal")
+
+    def do_quit(self) -> None:
+        self.exit(0)
+
+
+def run(host: str = "") -> int:
+    """Opens the console; the process's exit status."""
+    from console.change.journal import Journal
+    from console.hosts import connect_to
+    from console.inventory import load
+
+    return OpsApp(load(), connect_to, Journal(), host).run(mouse=True) or 0

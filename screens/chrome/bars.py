@@ -1,0 +1,121 @@
+"""The lines that are always there: which host and mode, errors until read, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import Static
+
+from console.commands import Command
+from console.remote.connection import LinkState
+from screens.safe import content
+
+if TYPE_CHECKING:
+    from screens.session import Session
+
+LINK_GLYPHS = {
+    LinkState.IDLE: "○",
+    LinkState.CONNECTING: "◌",
+    LinkState.UP: "●",
+    LinkState.STALE: "◐",
+    LinkState.DOWN: "✖",
+}
+
+KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "escape": "Esc",
+    "enter": "⏎",
+    "space": "Space",
+}
+
+
+def key_name(key: str) -> str:
+    """As people write it: `^S`, `F5`, `⏎`."""
+    if key.startswith("ctrl+"):
+        return "^" + key[5:].upper()
+    if len(key) > 1 and key[0] == "f" and key[1:].isdigit():
+        return key.upper()
+    return KEY_NAMES.get(key, key)
+
+
+class HostBar(Static):
+    """Host, address, user and privilege, mode, link: never out of sight."""
+
+    def __init__(self) -> None:
+        super().__init__(" opsconsole", classes="hostbar")
+
+    def show(self, session: Session | None, facts: str) -> None:
+        if session is None:
+            self.update(Content.assemble((" opsconsole ", "bold"), " no host chosen"))
+            return
+        connection = session.connection
+        mode = ("▲ ACT", "$text-error bold") if session.acting else ("◇ observe", "bold")
+        who = connection.user or "?"
+        if connection.privilege.value not in ("root", "unknown"):
+            who += f" ({connection.privilege.value})"
+        link = connection.state
+        label = f" {session.host.label}" if session.host.label else ""
+        self.set_class(session.acting, "-acting")
+        self.update(
+            Content.assemble(
+                " ",
+                content(session.host.name).stylize("bold"),
+                content(label),
+                "  ",
+                content(connection.address).stylize("$text-muted"),
+                "  ",
+                content(who),
+                "  ",
+                mode,
+                "  ",
+                f"{LINK_GLYPHS[link]} {link.value}",
+                "  ",
+                content(facts).stylize("$text-muted"),
+            )
+        )
+
+
+class ErrorBar(Static):
+    """The oldest unread error; Esc takes it away, and the next one comes."""
+
+    def __init__(self) -> None:
+        super().__init__("", classes="errorbar")
+        self.display = False
+
+    def show(self, errors: Sequence[str]) -> None:
+        self.display = bool(errors)
+        if errors:
+            more = f" (+{len(errors) - 1} more)" if len(errors) > 1 else ""
+            self.update(Content.assemble(("✖ ", "bold"), content(errors[0]), more, ("  Esc: read", "dim")))
+
+
+class KeyBar(Static):
+    """What can be pressed, greyed where it cannot run now; as much as fits, help always."""
+
+    def __init__(self) -> None:
+        super().__init__("", classes="keybar")
+        self._entries: list[tuple[Command, str]] = []
+
+    def show(self, entries: Sequence[tuple[Command, str]]) -> None:
+        if list(entries) != self._entries:
+            self._entries = list(entries)
+            self.refresh()
+
+    def render(self) -> Content:
+        room = self.size.width
+        parts: list[Content] = []
+        entries = sorted(self._entries, key=lambda entry: entry[0].verb != "help")
+        for command, reason in entries:
+            part = Content.assemble(
+                (f" {key_name(command.keys[0])}", "dim" if reason else "bold $accent"),
+                (f" {command.title} ", "dim" if reason else ""),
+            )
+            if part.cell_length > room:
+                continue
+            room -= part.cell_length
+            parts.append(part)
+        return Content("").join(parts)

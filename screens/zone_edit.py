@@ -1,0 +1,315 @@
+"""A zone as text: edited here or in $EDITOR, checked while typing, saved as one transaction."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
+
+from console.commands import Command
+from console.dns.state import Zone
+from console.findings import Finding, Severity
+from screens import jobs
+from screens.base import OpsScreen
+from screens.safe import content
+from screens.widgets.editor import CodeEditor, Mark
+from screens.zones import finding_line
+
+if TYPE_CHECKING:
+    from console.dns.desk import Checked, Opened
+
+LINT_AFTER = 0.4
+"""Seconds without a key before our own rules run."""
+CHECK_AFTER = 2.0
+"""Seconds without a key before the host's named-checkzone runs."""
+SHOWN_FINDINGS = 4
+
+
+class ZoneEditScreen(OpsScreen):
+    SCOPE = "edit"
+
+    def __init__(self, zone: Zone) -> None:
+        super().__init__()
+        self.zone = zone
+        self.opened: Opened | None = None
+        self.findings: tuple[Finding, ...] = ()
+        self.checked: Checked | None = None
+        self.checking = False
+        self.outside: bytes | None = None
+        """A text too large for the editor, as $EDITOR left it."""
+        self._lint_timer: Timer | None = None
+        self._check_timer: Timer | None = None
+
+    def body(self) -> ComposeResult:
+        from console.dns.highlight import initial_state, spans
+
+        editor = CodeEditor(spans=spans, initial_state=initial_state)
+        editor.read_only = True
+        yield editor
+        yield Static("Reading the zone…", classes="detail")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.editor.focus()
+        self.call_after_refresh(self._read)
+
+    @property
+    def editor(self) -> CodeEditor:
+        return self.query_one(CodeEditor)
+
+    def focus_body(self) -> None:
+        self.editor.focus()
+
+    def facts(self) -> str:
+        state = "reading" if self.opened is None else ("edited" if self.edited else "as on the host")
+        if self.opened is not None and not self.opened.editable:
+            state = "read only"
+        return f"{self.zone.name}  {state}" + ("  ◌ checking" if self.checking else "")
+
+    @property
+    def text(self) -> bytes:
+        """The text as it would be written."""
+        if self.opened is None:
+            return b""
+        if self.outside is not None:
+            return self.outside
+        return self.editor.to_bytes() if self.editor.loaded else self.opened.content
+
+    @property
+    def edited(self) -> bool:
+        return self.opened is not None and self.text != self.opened.content
+
+    # Reading
+
+    def _read(self) -> None:
+        session = self.session
+        if session is None or session.zones is None:
+            return
+        snapshot, zone = session.zones, self.zone
+
+        def read() -> Opened:
+            from console.dns import desk
+
+            return desk.open_zone(session.connection, session.host, snapshot, zone)
+
+        jobs.start(self.app, "open-zone", read, self.load, self._not_read)
+
+    def _not_read(self, error: Exception) -> None:
+        self.ops.explain(error)
+        if self.is_attached:
+            self.query_one(".detail", Static).update("Not read. Esc goes back.")
+
+    def load(self, opened: Opened) -> None:
+        """Puts what was read into the editor, as the text that edits are measured against."""
+        if not self.is_attached:
+            return
+        self.opened = opened
+        self.outside = None
+        refusal = self.editor.load(opened.content)
+        if refusal:
+            self.query_one(".detail", Static).update(content(refusal))
+        self.editor.read_only = not opened.editable or bool(refusal)
+        self.refresh_bars()
+        self.do_check()
+
+    # Checking
+
+    def on_text_area_changed(self) -> None:
+        if self.opened is None:
+            return
+        self.refresh_bars()
+        for timer in (self._lint_timer, self._check_timer):
+            if timer is not None:
+                timer.stop()
+        self._lint_timer = self.set_timer(LINT_AFTER, self._lint)
+        self._check_timer = self.set_timer(CHECK_AFTER, self.do_check)
+
+    def _lint(self) -> None:
+        text, zone = self.text, self.zone
+
+        def work() -> tuple[Finding, ...]:
+            from console.dns import desk
+
+            return desk.rules(zone, text)
+
+        def done(findings: tuple[Finding, ...]) -> None:
+            if text == self.text:
+                own = tuple(finding for finding in self.findings if finding.id == "named")
+                self._show(findings + own)
+
+        jobs.start(self.app, "lint", work, done, self.ops.explain)
+
+    def do_check(self) -> None:
+        """Asks the host's own checker about the text as it now stands."""
+        session = self.session
+        if session is None or session.zones is None or self.opened is None or self.checking:
+            return
+        snapshot, zone, text = session.zones, self.zone, self.text
+        self.checking = True
+        self.refresh_bars()
+
+        def work() -> Checked:
+            from console.dns import desk
+
+            return desk.check(session.connection, snapshot, zone, text)
+
+        def done(checked: Checked) -> None:
+            self.checking = False
+            if not self.is_attached:
+                return
+            if text == self.text:
+                self.checked = checked
+                self._show(checked.findings)
+            else:
+                self.do_check()
+            self.refresh_bars()
+
+        def failed(error: Exception) -> None:
+            self.checking = False
+            self.ops.explain(error)
+
+        jobs.start(self.app, "check-zone", work, done, failed)
+
+    def _show(self, findings: tuple[Finding, ...]) -> None:
+        if not self.is_attached:
+            return
+        self.findings = tuple(sorted(findings, key=lambda finding: (finding.where.line or 1 << 30, -finding.severity)))
+        self.editor.set_marks(
+            [Mark(finding.where.line, finding.severity, finding.why) for finding in self.findings if finding.where.line]
+        )
+        self._findings_pane()
+
+    def on_text_area_selection_changed(self) -> None:
+        self._findings_pane()
+
+    def _findings_pane(self) -> None:
+        """The findings from the cursor's line on, then the others; or that all is well, and who says so."""
+        if self.opened is None:
+            return
+        row = self.editor.cursor_location[0] + 1
+        position = Content.styled(f"line {row} of {self.editor.document.line_count}", "dim")
+        worst = [finding for finding in self.findings if finding.severity >= Severity.WARNING]
+        if not self.findings:
+            by = "named-checkzone and our rules" if self.checked is not None else "our rules; named-checkzone not yet"
+            lines = [Content.assemble(("✔ ", "$text-success"), f"No finding ({by})   ", position)]
+        else:
+            lines = [Content.assemble(f"{len(worst)} to mend, {len(self.findings)} findings   ", position)]
+            ahead = [finding for finding in self.findings if finding.where.line >= row]
+            behind = [finding for finding in self.findings if finding.where.line < row]
+            lines.extend(finding_line(finding) for finding in (ahead + behind)[:SHOWN_FINDINGS])
+        self.query_one(".detail", Static).update(Content("\n").join(lines))
+
+    # Commands
+
+    def reason_against(self, command: Command) -> str:
+        if command.scope == "edit":
+            if self.opened is None:
+                return "The zone is still being read."
+            if command.verb in ("save", "external") and not self.opened.editable:
+                return f"{self.zone.name} cannot be edited here: {self.opened.why_not}"
+            if command.verb == "save" and not self.edited:
+                return "Nothing was changed."
+            if command.verb == "next" and not self.findings:
+                return "There is no finding."
+        return super().reason_against(command)
+
+    def do_back(self) -> None:
+        if self.ops.errors:
+            self.ops.do_back()
+        elif self.edited:
+            from screens.dialogs.confirm import Confirm
+
+            what = f"Your edit of {self.zone.name} is only here. Throw it away?"
+            self.app.push_screen(Confirm(what, "Throw away"), lambda yes: self.dismiss() if yes else None)
+        else:
+            self.dismiss()
+
+    def do_quit(self) -> None:
+        """Leaving the console with an edit that is only here needs the same word."""
+        if not self.edited:
+            self.ops.do_quit()
+            return
+        from screens.dialogs.confirm import Confirm
+
+        what = f"Your edit of {self.zone.name} is only here. Throw it away and quit?"
+        self.app.push_screen(Confirm(what, "Throw away"), lambda yes: self.ops.do_quit() if yes else None)
+
+    def do_save(self) -> None:
+        from screens.zone_save import save
+
+        save(self)
+
+    def do_diff(self) -> None:
+        from console.change.preview import difference
+
+        if self.opened is None:
+            return
+        from screens.dialogs.plan import coloured
+
+        lines = list(difference(self.opened.file.path, self.opened.content, self.text))
+        self.detail(f"Your edit of {self.zone.name}", coloured(lines) if lines else "Nothing was changed.")
+
+    def do_canonical(self) -> None:
+        session = self.session
+        if session is None or session.zones is None:
+            return
+        snapshot, zone, text = session.zones, self.zone, self.text
+
+        def work() -> str:
+            from console.dns import desk
+
+            return desk.canonical(session.connection, snapshot, zone, text)
+
+        title = f"{zone.name} as named-compilezone understands it"
+        jobs.start(self.app, "compile-zone", work, lambda said: self.detail(title, said), self.ops.explain)
+
+    def do_external(self) -> None:
+        """Suspends the app and opens the text in the user's editor; what comes back is an edit like any other."""
+        words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        with tempfile.TemporaryDirectory(prefix="opsconsole-") as place:
+            path = Path(place) / f"{self.zone.name.replace('/', '_')}.zone"
+            path.write_bytes(self.text)
+            try:
+                with self.app.suspend():
+                    status = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603
+            except OSError as error:
+                self.fail(f"{words[0]}: {error.strerror}")
+                return
+            text = path.read_bytes()
+        if status != 0:
+            self.fail(f"{words[0]} ended with status {status}; the text it left is not taken.")
+            return
+        self.replace_text(text)
+
+    def replace_text(self, text: bytes) -> None:
+        """Another text for the same base: from $EDITOR, or merged."""
+        refusal = self.editor.load(text)
+        self.outside = text if refusal else None
+        self.editor.read_only = bool(refusal)
+        self.on_text_area_changed()
+
+    def do_next(self) -> None:
+        row = self.editor.cursor_location[0] + 1
+        lines = sorted({finding.where.line for finding in self.findings if finding.where.line})
+        if lines:
+            self.editor.go_to(next((line for line in lines if line > row), lines[0]))
+
+    def do_find(self) -> None:
+        self.prompt("find: ", self.editor.searched, None, lambda text: self.editor.search(text) if text else None)
+
+    def do_goto(self) -> None:
+        def go(text: str | None) -> None:
+            if text and text.strip().isdigit():
+                self.editor.go_to(int(text))
+            elif text:
+                self.say("A line is a number.")
+
+        self.prompt("line: ", "", None, go)
