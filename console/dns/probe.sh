@@ -1,6 +1,6 @@
 # One look at a BIND server. $1 config path or empty, $2 chroot or empty, $3 most zonestatus calls, $4… more rndc arguments.
 # Prints sections: a line "@name words", then content lines that begin with "|". Nothing of the host can look like "@".
-PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:$PATH
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 config=$1 root=$2 most=$3
 shift 3
 bar() { awk '{ print "|" $0 }'; }
