@@ -202,7 +202,7 @@ class _Reader:
             self.entry(entry, line)
             position, line = entry.end, line + entry.lines
         if size and not text.endswith("\n"):
-            self.warn(line, "file does not end with a newline")
+            self.warn(text.count("\n") + 1, "file does not end with a newline")
 
     def plain_lines(self, position: int, line: int) -> tuple[int, int]:
         """Take ordinary record lines as long as they come; the hot loop."""
