@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import glob
 import hashlib
 import os
 import re
@@ -69,10 +68,11 @@ def _resolve(hop: Hop, config: Path | None, seen: tuple[str, ...], *, jumps: boo
         raise ConnectFailed("ProxyJump goes round in a circle: " + " → ".join((*seen, hop.host)))
     ssh = shutil.which("ssh")
     if ssh:
-        options, notes = parse_options(_ask_ssh(ssh, hop, config)), ()
+        options = parse_options(_ask_ssh(ssh, hop, config))
+        target = settle(hop.host, options)
     else:
         options, notes = _ask_paramiko(hop, config)
-    target = settle(hop.host, options, notes)
+        target = settle(hop.host, options, notes)
     if not jumps:
         return target
     hops = parse_jumps(_last(options, "proxyjump"))
@@ -286,9 +286,13 @@ def _collect(path: Path, home: Path, names: dict[str, None], depth: int) -> None
             names.update(dict.fromkeys(name for name in values if not re.search(r"[*?!]", name)))
         elif keyword == "include":
             for pattern in values:
-                where = home / Path(pattern).expanduser()
-                for name in sorted(glob.glob(str(where))):
-                    _collect(Path(name), home, names, depth + 1)
+                for found in _matching(home / Path(pattern).expanduser()):
+                    _collect(found, home, names, depth + 1)
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """glob(7), as Include uses it."""
+    return sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
 
 
 def _words(line: str) -> tuple[str, list[str]]:
