@@ -10,6 +10,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from console.visible import pieces, visible
+
 ELLIPSIS = "…"
 
 
@@ -36,6 +38,32 @@ def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:
     text = cut(text, width)
     padding = " " * (width - (len(text) if text.isascii() else cell_len(text)))
     return padding + text if align == "right" else text + padding
+
+
+_MADE_VISIBLE = Style(reverse=True)
+
+
+def made_parts(text: str, style: Style) -> list[tuple[str, Style]]:
+    """Foreign text in runs: tokens that stand for hidden characters are in reverse video."""
+    return [(shown, style + _MADE_VISIBLE if made else style) for shown, made in pieces(text)]
+
+
+def cell_parts(text: str, width: int, align: Literal["left", "right"], style: Style) -> list[tuple[str, Style]]:
+    """Foreign text in exactly `width` cells, made visible, cut or padded."""
+    shown = visible(text)
+    fitted = fit(shown, width, align)
+    if shown is text or shown == text:
+        return [(fitted, style)]
+    start = len(fitted) - len(fitted.lstrip(" ")) if align == "right" and len(shown) < len(fitted) else 0
+    parts = [(fitted[:start], style)] if start else []
+    for piece, piece_style in made_parts(text, style):
+        end = min(start + len(piece), len(fitted))
+        if end > start:
+            parts.append((fitted[start:end], piece_style))
+        start = end
+    if start < len(fitted):
+        parts.append((fitted[start:], style))
+    return parts
 
 
 def styled(parts: Iterable[tuple[str, Style]], width: int, rest: Style) -> Strip:

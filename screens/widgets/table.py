@@ -6,10 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual._cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -18,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from console.visible import visible
-from screens.widgets.cells import fit, styled
+from screens.widgets.cells import cell_parts, fit, styled
 from screens.widgets.view import View
 
 Row = TypeVar("Row")
@@ -192,7 +190,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._layout: tuple[int, ...] = ()
         self._layout_width = -1
         self._strips: dict[tuple[int, bool], Strip] = {}
-        self._component_styles: dict[str, Style] = {}
+        self._named_styles: dict[str, Style] = {}
         self._drawn: list[tuple[str, ...]] = []
 
     # -- what is in it
@@ -442,21 +440,20 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.virtual_size = Size(self.size.width, len(self._view) + 1)
         self._show_cursor()
 
-    def on_focus(self) -> None:
+    def watch_has_focus(self, _focused: bool) -> None:
+        super().watch_has_focus(_focused)
         self._strips.clear()
-
-    def on_blur(self) -> None:
-        self._strips.clear()
+        self._refresh_row(self._cursor)
 
     def notify_style_update(self) -> None:
         self._strips.clear()
-        self._component_styles.clear()
+        self._named_styles.clear()
         super().notify_style_update()
 
-    def _on_click(self, event: events.Click) -> None:
-        y = event.get_content_offset_capture(self).y
+    def on_click(self, event: events.Click) -> None:
+        x, y = event.get_content_offset_capture(self)
         if y < 1:
-            self._click_header(event.get_content_offset_capture(self).x)
+            self._click_header(x)
             return
         line = self.scroll_offset.y + y - 1
         if line >= len(self._view):
@@ -507,9 +504,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         return strip
 
     def _style(self, name: str) -> Style:
-        style = self._component_styles.get(name)
+        style = self._named_styles.get(name)
         if style is None:
-            style = self._component_styles[name] = self.get_component_rich_style(f"table--{name}", partial=name != "row")
+            style = self._named_styles[name] = self.get_component_rich_style(f"table--{name}", partial=name != "row")
         return style
 
     def _widths(self, width: int) -> tuple[int, ...]:
@@ -557,9 +554,5 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
                 parts.append((" " * GAP, base))
             name = name_style(row, column.key) if name_style else ""
             style = base + self._style(name) if name else base
-            shown = visible(text)
-            parts.append((fit(shown, widths[position], column.align), style))
+            parts += cell_parts(text, widths[position], column.align, style)
         return styled(parts, self.size.width, base)
-
-
-__all__ = ["Column", "Segment", "VirtualTable", "cell_len"]

@@ -20,8 +20,8 @@ class View(Generic[Row]):
         self._sort_key = sort_key
         self._ordered: Sequence[int] = range(0)
         self._lines: Sequence[int] = range(0)
-        self._exact: list[str] | None = None
-        self._folded: list[str] | None = None
+        self._texts: tuple[list[str], list[str]] | None = None
+        """Each row's text as it is, and in lower case."""
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -35,7 +35,7 @@ class View(Generic[Row]):
     def replace(self, rows: Sequence[Row]) -> None:
         """Other rows, same order and filter."""
         self.rows = rows
-        self._exact = self._folded = None
+        self._texts = None
         self._arrange()
 
     def sort(self, key: str, descending: bool) -> None:
@@ -45,16 +45,16 @@ class View(Generic[Row]):
     def filter(self, query: str) -> None:
         """Keep rows that contain the query; a longer query narrows what the shorter one left."""
         narrower = bool(self.query) and query.startswith(self.query) and not query.startswith("!")
-        narrower = narrower and query != query.lower() or narrower and self.query == self.query.lower()
         lines = self._lines if narrower else self._ordered
         self.query = query
         self._lines = self._matching(lines)
 
-    def prepare(self) -> None:
+    def prepare(self) -> tuple[list[str], list[str]]:
         """Build the texts that are searched."""
-        if self._exact is None:
-            self._exact = [self._haystack(row) for row in self.rows]
-            self._folded = [text.lower() for text in self._exact]
+        if self._texts is None:
+            exact = [self._haystack(row) for row in self.rows]
+            self._texts = (exact, [text.lower() for text in exact])
+        return self._texts
 
     def _arrange(self) -> None:
         key, descending = self.order
@@ -71,11 +71,9 @@ class View(Generic[Row]):
         inverse = self.query.startswith("!")
         needle = self.query[1:] if inverse else self.query
         if not needle:
-            return lines if lines is self._ordered else self._ordered
-        self.prepare()
-        folded = needle == needle.lower()
-        texts = self._folded if folded else self._exact
-        assert texts is not None
+            return self._ordered
+        exact, folded = self.prepare()
+        texts = folded if needle == needle.lower() else exact
         if isinstance(lines, range):
             if inverse:
                 return [line for line, text in enumerate(texts) if needle not in text]

@@ -1,0 +1,134 @@
+"""A terminal made of a pty and pyte: starts a program, sends keys, keeps every byte, measures how long answers take."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyte
+
+KEYS = {
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "home": "\x1b[H",
+    "end": "\x1b[F",
+    "pageup": "\x1b[5~",
+    "pagedown": "\x1b[6~",
+    "enter": "\r",
+    "escape": "\x1b",
+    "backspace": "\x7f",
+    "tab": "\t",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one key brought."""
+
+    settle: float
+    """Seconds from the key to the last byte of the answer; 0 when none came."""
+    size: int
+    """Bytes."""
+
+
+@dataclass
+class PtyMeter:
+    """One program on one pty. Use as a context manager; the program is ended by its pid on leaving."""
+
+    argv: Sequence[str]
+    columns: int = 120
+    lines: int = 40
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+
+    def __enter__(self) -> PtyMeter:
+        self.raw = bytearray()
+        self.read_at = 0.0
+        self.screen = pyte.Screen(self.columns, self.lines)
+        self._stream = pyte.ByteStream(self.screen)
+        self._master, slave = pty.openpty()
+        self.resize(self.columns, self.lines)
+        inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
+        env = {**inherited, **terminal, **self.env}
+        self.process = subprocess.Popen(
+            list(self.argv), stdin=slave, stdout=slave, stderr=slave, env=env, cwd=self.cwd, start_new_session=True
+        )
+        os.close(slave)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def resize(self, columns: int, lines: int) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.screen.resize(lines, columns)
+        if hasattr(self, "process"):
+            os.kill(self.process.pid, signal.SIGWINCH)
+
+    def _read(self, timeout: float) -> bytes:
+        """Bytes that come within `timeout` seconds; empty when none do, or the program is gone."""
+        if not select.select([self._master], [], [], timeout)[0]:
+            return b""
+        try:
+            data = os.read(self._master, 1 << 16)
+        except OSError:
+            return b""
+        self.read_at = time.perf_counter()
+        self.raw += data
+        # pyte 0.8 takes the `>` of the kitty keyboard request for text
+        self._stream.feed(data.replace(b"\x1b[>25u", b"").replace(b"\x1b[<u", b""))
+        return data
+
+    def drain(self, quiet: float = 0.15, limit: float = 30.0) -> Answer:
+        """Read until nothing came for `quiet` seconds."""
+        started = last = time.perf_counter()
+        size = 0
+        while time.perf_counter() - started < limit:
+            data = self._read(quiet)
+            if not data:
+                break
+            last = self.read_at
+            size += len(data)
+        return Answer(last - started if size else 0.0, size)
+
+    def wait_for(self, text: str, limit: float = 30.0) -> float:
+        """Seconds until the text is on the screen."""
+        started = time.perf_counter()
+        while time.perf_counter() - started < limit:
+            if any(text in line for line in self.screen.display):
+                return time.perf_counter() - started
+            if not self._read(0.05) and self.process.poll() is not None:
+                break
+        raise AssertionError(f"{text!r} never came; the screen says:\n" + "\n".join(self.screen.display))
+
+    def send(self, key: str) -> None:
+        """A key by name, or text."""
+        os.write(self._master, KEYS.get(key, key).encode())
+
+    def key(self, key: str, quiet: float = 0.12) -> Answer:
+        """Send a key and wait for its answer to settle."""
+        self.send(key)
+        return self.drain(quiet)
+
+    def keys(self, key: str, count: int, quiet: float = 0.06) -> tuple[float, float, int]:
+        """The same key many times: median milliseconds, 95th percentile, median bytes."""
+        answers = [self.key(key, quiet) for _ in range(count)]
+        times = sorted(answer.settle * 1000 for answer in answers)
+        ninety_fifth = times[min(len(times) - 1, int(len(times) * 0.95))]
+        return statistics.median(times), ninety_fifth, int(statistics.median(answer.size for answer in answers))
