@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import IO
 
 from console.remote.connection import LinkState
-from console.remote.errors import ConnectFailed, TunnelRefused
+from console.remote.errors import ConnectFailed, LinkLost, TunnelRefused
 from console.remote.prompter import Prompter
 from console.remote.shell import ShellConnection
 from console.remote.wire import PATH
@@ -41,6 +41,7 @@ class Local(ShellConnection):
         self._environment = environment
         self._state = LinkState.IDLE
         self._connecting = threading.RLock()
+        self._closed = threading.Event()
 
     @property
     def address(self) -> str:
@@ -54,6 +55,7 @@ class Local(ShellConnection):
         with self._connecting:
             if self._state is LinkState.UP:
                 return
+            self._closed.clear()
             self._state = LinkState.CONNECTING
             try:
                 self._probe()
@@ -69,10 +71,16 @@ class Local(ShellConnection):
             raise TunnelRefused(f"{self.name} cannot reach {address} port {port}: {why}") from why
 
     def close(self) -> None:
+        self._closed.set()
         self._state = LinkState.IDLE
         self._close_all()
 
-    def _start(self, line: str) -> LocalProcess:
+    def _ready(self) -> None:
+        if self._closed.is_set():
+            raise LinkLost(f"{self.name} is closed", sent=False)
+        self.connect()
+
+    def _start(self, line: str, window: int) -> LocalProcess:
         try:
             return LocalProcess(line, self._environment)
         except OSError as why:
@@ -81,9 +89,6 @@ class Local(ShellConnection):
     def _lifetime(self, deadline: float) -> int | None:
         """None: we see to it ourselves that the process group ends."""
         return None
-
-    def _heard(self) -> None:
-        """A child process is no news about a link."""
 
 
 class LocalProcess:
@@ -106,6 +111,7 @@ class LocalProcess:
         self._stdin, self._stdout, self._stderr = self._popen.stdin, self._popen.stdout, self._popen.stderr
         self._wake, self._waker = socket.socketpair()
         self._closing = threading.Event()
+        self._once = threading.Lock()
         self._lock = threading.Lock()
         self._released = False
         self._pending = b""
@@ -145,7 +151,7 @@ class LocalProcess:
         return "closed" if self._closing.is_set() else ""
 
     def close(self, *, ended: bool) -> None:
-        if self._closing.is_set():
+        if not self._once.acquire(blocking=False):
             return
         self._closing.set()
         if not ended and self._popen.poll() is None:

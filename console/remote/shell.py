@@ -20,6 +20,12 @@ from console.remote.wire import PATH, command, new_markers
 LIFE_BEYOND_DEADLINE = 15
 """Seconds after its deadline at which the host ends a run that was given up; what must live on leaves its group."""
 
+SPARE_WINDOW = 2 << 20
+"""Beyond the byte limit of a run: stderr, markers and noise."""
+
+STREAM_WINDOW = 16 << 20
+"""A stream that is read slowly holds the host back, rather than fill this machine's memory."""
+
 PROBE = """
 id -u
 id -un
@@ -52,12 +58,12 @@ class ShellConnection(ABC):
     def connect(self) -> None: ...
 
     @abstractmethod
-    def _start(self, line: str) -> Process:
-        """Starts the command line; raises a RemoteError when nothing was sent."""
+    def _ready(self) -> None:
+        """As `connect`, but a connection that was closed stays closed: then LinkLost."""
 
     @abstractmethod
-    def _heard(self) -> None:
-        """The host has just answered."""
+    def _start(self, line: str, window: int) -> Process:
+        """Starts the command line; `window`: bytes that may be on the way here unread. Raises when nothing was sent."""
 
     def _lifetime(self, deadline: float) -> int | None:
         return math.ceil(deadline) + LIFE_BEYOND_DEADLINE if math.isfinite(deadline) else None
@@ -73,7 +79,7 @@ class ShellConnection(ABC):
         limit: int = LIMIT,
         title: str = "",
     ) -> Result:
-        self.connect()
+        self._ready()
         return self._run(script, args, stdin=stdin, sudo=sudo, deadline=deadline, limit=limit, title=title)
 
     def _run(
@@ -89,7 +95,9 @@ class ShellConnection(ABC):
     ) -> Result:
         out, err = Kept(limit), Kept(max(limit // 8, 1))
         started, clock = datetime.now(UTC), time.monotonic()
-        exchange = self._exchange(script, args, stdin, sudo=sudo, lifetime=self._lifetime(deadline))
+        exchange = self._exchange(
+            script, args, stdin, sudo=sudo, lifetime=self._lifetime(deadline), window=limit + SPARE_WINDOW
+        )
 
         def result() -> Result:
             status = exchange.status
@@ -113,7 +121,6 @@ class ShellConnection(ABC):
                 collect(exchange, out, err, deadline)
             except DeadlineExceeded as late:
                 raise DeadlineExceeded(f"{self.name}: {late} of {title or _title(script)}", result()) from None
-        self._heard()
         return result()
 
     def stream(
@@ -128,7 +135,7 @@ class ShellConnection(ABC):
     ) -> ExchangeStream:
         if follow and stdin:
             raise ValueError("a followed script has no stdin: its end is how the script is told to end")
-        self.connect()
+        self._ready()
         exchange = self._exchange(script, args, None if follow else stdin, sudo=sudo, follow=follow)
 
         def forget() -> None:
@@ -149,12 +156,13 @@ class ShellConnection(ABC):
         sudo: bool,
         follow: bool = False,
         lifetime: int | None = None,
+        window: int = STREAM_WINDOW,
     ) -> Exchange:
         sudo = sudo and self._privilege is not Privilege.ROOT
         markers = new_markers()
         line = command(script, args, markers, sudo=sudo, follow=follow, lifetime=lifetime, path=self._path)
         gate = SudoGate(markers.prompt, self._password.attempt()) if sudo else None
-        return Exchange(self._start(line), markers, stdin, gate, self.name)
+        return Exchange(self._start(line, window), markers, stdin, gate, self.name)
 
     @contextlib.contextmanager
     def _alive(self, exchange: Exchange) -> Iterator[None]:
