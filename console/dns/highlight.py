@@ -1,11 +1,13 @@
 """Colours of a zone file, one line at a time: what is visible is all that is ever looked at.
 
-What one line hands to the next is small: how many parentheses are open, whether a string is, and how far a SOA has come.
+What one line hands to the next is small: how many parentheses are open, whether a string is, and
+how far the entry has come.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from console.dns import tokens
@@ -45,12 +47,12 @@ _PIECE = re.compile(
       (?P<blank>[ \t\r]+)
     | (?P<comment>;.*)
     | (?P<open>\() | (?P<close>\))
-    | (?P<quoted>"(?:[^"\\]++|\\.)*+(?P<shut>"?)(?P<carry>\\?))
+    | (?P<quoted>"(?:[^"\\]++|\\.)*+(?:(?P<shut>")|(?P<carry>\\?)))
     | (?P<word>(?:[^ \t\r;()"\\]++|\\.|\\)++)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_REST_OF_STRING = re.compile(r'(?:[^"\\]++|\\.)*+(?P<shut>"?)(?P<carry>\\?)', re.DOTALL)
+_REST_OF_STRING = re.compile(r'(?:[^"\\]++|\\.)*+(?:"|(?P<carry>\\?))', re.DOTALL)
 _NUMBER = re.compile(r"\d[\dA-Fa-f.:]*|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 _DIRECTIVES = ("$ORIGIN", "$TTL", "$INCLUDE", "$GENERATE", "$DATE")
 _LONGEST = 100_000
@@ -72,7 +74,7 @@ def carries(line: str) -> bool:
     return "(" in line or '"' in line
 
 
-def state_before(lines: list[str], index: int, known: dict[int, State] | None = None) -> State:
+def state_before(lines: Sequence[str], index: int, known: dict[int, State] | None = None) -> State:
     """The state at the start of `lines[index]`, from the nearest earlier line in `known` (START at 0), which it feeds.
 
     Lines that cannot carry anything cost one look; a changed line k makes entries above k invalid: drop those.
@@ -84,7 +86,6 @@ def state_before(lines: list[str], index: int, known: dict[int, State] | None = 
         line = lines[at]
         if state is not START or carries(line):
             state = after(line, state)
-            state = START if state == START else state
     known[index] = state
     return state
 
@@ -107,7 +108,7 @@ def _read(line: str, state: State) -> tuple[list[Span], State]:
             position += 1
             continue
         begin, position = position, match.end()
-        kind = match.lastgroup if match.lastgroup not in ("shut", "carry") else "quoted"
+        kind = match.lastgroup
         if kind == "comment":
             found.append((begin, position, COMMENT))
         elif kind == "open":
@@ -118,7 +119,7 @@ def _read(line: str, state: State) -> tuple[list[Span], State]:
             else:
                 found.append((begin, position, ERROR))
         elif kind == "quoted":
-            quoted = bool(match["carry"]) and not match["shut"]
+            quoted = bool(match["carry"])
             found.append((begin, position, STRING if quoted or match["shut"] else ERROR))
             word += 1
         elif kind == "word":
@@ -146,4 +147,6 @@ def _word(text: str, part: str, word: int) -> tuple[str, str, int]:
         return TYPE, ("soa" if text.upper() == "SOA" else "rdata"), 0
     if part == "soa" and word == 2:
         return SERIAL, part, word + 1
+    if part == "directive" and tokens.ttl_seconds(text) is not None:
+        return TTL, part, word + 1
     return (NUMBER if _NUMBER.fullmatch(text) else ""), part, word + 1
