@@ -88,16 +88,18 @@ def judge(
 
 
 def _weigh(reading: Reading, key_type: str, key_blob: bytes) -> Verdict:
+    """To ssh a host that shows a key of a type which it never showed has changed too."""
     plain = [entry for entry in reading.entries if entry.marker is Marker.NONE]
-    standing, decided = Standing.UNKNOWN, None
-    for entry in plain:
-        if entry.key_blob == key_blob:
-            standing, decided = Standing.KNOWN, entry
-            break
-        standing, decided = Standing.CHANGED, decided or entry
-    for entry in reading.entries:
-        if entry.marker is Marker.REVOKED and entry.key_blob == key_blob:
-            standing, decided = Standing.REVOKED, entry
+    same = next((entry for entry in plain if entry.key_blob == key_blob), None)
+    revoked = next((one for one in reading.entries if one.marker is Marker.REVOKED and one.key_blob == key_blob), None)
+    other = next((entry for entry in plain if entry.key_type == key_type), plain[0] if plain else None)
+    if revoked:
+        standing = Standing.REVOKED
+    elif same:
+        standing = Standing.KNOWN
+    else:
+        standing = Standing.CHANGED if other else Standing.UNKNOWN
+    decided = revoked or same or other
     return Verdict(
         standing=standing,
         path=decided.path if decided else "",
@@ -181,13 +183,18 @@ def _count(path: str, garbage: list[int]) -> tuple[str, ...]:
 
 
 def _key(key_type: bytes, text: bytes) -> bytes | None:
-    """The key's blob, if it is of the type that the line says."""
+    """The key's blob, if it is whole and of the type that the line says."""
     try:
         blob = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
     head = len(key_type).to_bytes(4, "big") + key_type
-    return blob if blob.startswith(head) and len(blob) > len(head) and key_type.isascii() else None
+    at = len(head)
+    if not blob.startswith(head) or at == len(blob) or not key_type.isascii():
+        return None
+    while at < len(blob):
+        at += 4 + int.from_bytes(blob[at : at + 4], "big")
+    return blob if at == len(blob) else None
 
 
 def _names(field: bytes, wanted: bytes) -> bool:
