@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Literal
 
 from rich.cells import cell_len, get_character_cell_size
@@ -40,12 +41,12 @@ def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:
     return padding + text if align == "right" else text + padding
 
 
-_MADE_VISIBLE = Style(reverse=True)
+MADE_VISIBLE = Style(reverse=True)
 
 
 def made_parts(text: str, style: Style) -> list[tuple[str, Style]]:
     """Foreign text in runs: tokens that stand for hidden characters are in reverse video."""
-    return [(shown, style + _MADE_VISIBLE if made else style) for shown, made in pieces(text)]
+    return [(shown, style + MADE_VISIBLE if made else style) for shown, made in pieces(text)]
 
 
 def cell_parts(text: str, width: int, align: Literal["left", "right"], style: Style) -> list[tuple[str, Style]]:
@@ -84,3 +85,30 @@ def styled(parts: Iterable[tuple[str, Style]], width: int, rest: Style) -> Strip
     if strip.cell_length > width:
         return strip.crop(0, width)
     return strip.extend_cell_length(width, rest)
+
+
+def span_parts(shown: str, base: Style, spans: Iterable[tuple[int, int, Style]]) -> list[tuple[str, Style]]:
+    """A text in runs, with styles laid over parts of it; later spans lie over earlier ones."""
+    spans = [(max(0, start), min(end, len(shown)), style) for start, end, style in spans]
+    bounds = sorted({0, len(shown), *(bound for start, end, _ in spans if start < end for bound in (start, end))})
+    parts = []
+    for first, last in pairwise(bounds):
+        style = base
+        for start, end, over in spans:
+            if start <= first and last <= end:
+                style += over
+        parts.append((shown[first:last], style))
+    return parts
+
+
+def made_spans(text: str) -> tuple[str, list[tuple[int, int, Style]]]:
+    """Foreign text made visible, and where its tokens are."""
+    shown: list[str] = []
+    spans: list[tuple[int, int, Style]] = []
+    position = 0
+    for piece, made in pieces(text):
+        if made:
+            spans.append((position, position + len(piece), MADE_VISIBLE))
+        shown.append(piece)
+        position += len(piece)
+    return "".join(shown), spans

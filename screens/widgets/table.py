@@ -4,41 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from console.visible import visible
 from screens.widgets.cells import cell_parts, fit, styled
+from screens.widgets.columns import GAP, GUTTER, Column, column_at, widths
+from screens.widgets.line_view import LineView
 from screens.widgets.view import View
 
 Row = TypeVar("Row")
 
-GUTTER = 2
-"""Cells before the first column: the cursor's mark and the row's mark."""
-GAP = 1
-"""Cells between two columns."""
 
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    key: str
-    title: str
-    width: int = 4
-    """Cells; for a flexible column the least it shrinks to."""
-    flex: int = 0
-    """Share of the width that is left; 0 keeps the column at `width`."""
-    align: Literal["left", "right"] = "left"
-
-
-class VirtualTable(ScrollView, Generic[Row], can_focus=True):
+class VirtualTable(LineView, Generic[Row]):
     """Rows of any kind, shown through `cells(row)`, which is called for drawn rows only.
 
     The cursor and the marks belong to rows, by `identity(row)`, not to positions: both survive `update`.
@@ -54,8 +39,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         empty: What is shown when there are no rows at all.
     """
 
+    STYLE_PREFIX = "table--"
+
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "table--row",
         "table--header",
         "table--cursor",
         "table--cursor-blurred",
@@ -71,11 +57,6 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     DEFAULT_CSS = """
     VirtualTable {
-        width: 1fr;
-        height: 1fr;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-size-vertical: 1;
         & > .table--header { color: $text-secondary; background: $surface; text-style: bold; }
         & > .table--cursor { background: $primary-muted; text-style: bold; }
         & > .table--cursor-blurred { background: $surface; }
@@ -187,11 +168,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._cursor_key: Hashable | None = None
         self._marks: set[Hashable] = set()
         self._anchor: int | None = None
-        self._layout: tuple[int, ...] = ()
-        self._layout_width = -1
         self._strips: dict[tuple[int, bool], Strip] = {}
-        self._named_styles: dict[str, Style] = {}
-        self._drawn: list[tuple[str, ...]] = []
 
     # -- what is in it
 
@@ -292,7 +269,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def action_page(self, direction: int) -> None:
         self._anchor = None
         page = max(1, self._page_height)
-        self.scroll_to(y=self.scroll_offset.y + direction * page, animate=False, immediate=True)
+        self.jump(self.scroll_offset.y + direction * page)
         self._move(self._cursor + direction * page)
 
     def action_first(self) -> None:
@@ -366,12 +343,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._strips.clear()
         old_key = self._cursor_key
         scrolled = self.scroll_offset.y
-        self.virtual_size = Size(self.size.width, len(self._view) + 1)
+        self.set_height(len(self._view) + 1)
         line = self._find(old_key) if old_key is not None else None
         self._cursor = max(0, min(self._cursor, len(self._view) - 1)) if line is None else line
         self._cursor_key = self._identity(self._view[self._cursor]) if len(self._view) else None
         if self.is_mounted:
-            self.scroll_to(y=self._cursor - line_on_screen, animate=False, immediate=True)
+            self.jump(self._cursor - line_on_screen)
             self._show_cursor()
         self._repaint(before if self.scroll_offset.y == scrolled else None)
         if self._cursor_key != old_key:
@@ -393,9 +370,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         top = self.scroll_offset.y
         page = max(1, self._page_height)
         if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False, immediate=True)
+            self.jump(self._cursor)
         elif self._cursor >= top + page:
-            self.scroll_to(y=self._cursor - page + 1, animate=False, immediate=True)
+            self.jump(self._cursor - page + 1)
 
     def _refresh_row(self, line: int) -> None:
         y = line - self.scroll_offset.y + 1
@@ -433,11 +410,11 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     # -- drawing
 
     def on_mount(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._view) + 1)
+        self.set_height(len(self._view) + 1)
 
     def on_resize(self) -> None:
         self._strips.clear()
-        self.virtual_size = Size(self.size.width, len(self._view) + 1)
+        self.set_height(len(self._view) + 1)
         self._show_cursor()
 
     def watch_has_focus(self, _focused: bool) -> None:
@@ -445,15 +422,15 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._strips.clear()
         self._refresh_row(self._cursor)
 
-    def notify_style_update(self) -> None:
+    def forget_strips(self) -> None:
         self._strips.clear()
-        self._named_styles.clear()
-        super().notify_style_update()
 
     def on_click(self, event: events.Click) -> None:
         x, y = event.get_content_offset_capture(self)
         if y < 1:
-            self._click_header(x)
+            column = column_at(self.columns, self.size.width, x)
+            if column is not None:
+                self.toggle_sort(column.key)
             return
         line = self.scroll_offset.y + y - 1
         if line >= len(self._view):
@@ -463,31 +440,6 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             self.action_select()
         else:
             self._move(line)
-
-    def _click_header(self, x: int) -> None:
-        start = GUTTER
-        for column, width in zip(self.columns, self._widths(self.size.width), strict=True):
-            if start <= x < start + width:
-                self.toggle_sort(column.key)
-                return
-            start += width + GAP
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Draw straight from the rows, without the cache of styled lines that a box with borders needs."""
-        if any(self.styles.gutter):
-            return super().render_lines(crop)
-        filters = self.get_line_filters()
-        _, background = self.background_colors
-        strips = []
-        for y in crop.line_range:
-            strip = self.render_line(y)
-            for line_filter in filters:
-                strip = strip.apply_filter(line_filter, background)
-            strips.append(strip)
-        if crop.column_span != (0, self.size.width):
-            first, last = crop.column_span
-            strips = [strip.crop(first, last) for strip in strips]
-        return strips
 
     def render_line(self, y: int) -> Strip:
         if y == 0:
@@ -503,56 +455,37 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
                 self._strips.clear()
         return strip
 
-    def _style(self, name: str) -> Style:
-        style = self._named_styles.get(name)
-        if style is None:
-            style = self._named_styles[name] = self.get_component_rich_style(f"table--{name}", partial=name != "row")
-        return style
-
-    def _widths(self, width: int) -> tuple[int, ...]:
-        """Cells of each column in so many cells of table."""
-        if width != self._layout_width:
-            left = width - GUTTER - sum(column.width + GAP for column in self.columns) + GAP
-            shares = sum(column.flex for column in self.columns)
-            widths = []
-            for column in self.columns:
-                extra = max(0, left) * column.flex // shares if column.flex else 0
-                left, shares = left - extra, shares - column.flex
-                widths.append(column.width + extra)
-            self._layout, self._layout_width = tuple(widths), width
-        return self._layout
-
     def _header(self) -> Strip:
         key, descending = self._view.order
         texts = []
-        for column, width in zip(self.columns, self._widths(self.size.width), strict=True):
+        for column, width in zip(self.columns, widths(self.columns, self.size.width), strict=True):
             arrow = ("▼" if descending else "▲") if column.key == key else ""
             texts.append(fit(visible(column.title) + arrow, width, column.align))
-        style = self._style("row") + self._style("header")
+        style = self.named_style("base") + self.named_style("header")
         return styled([(" " * GUTTER + (" " * GAP).join(texts), style)], self.size.width, style)
 
     def _blank(self, y: int) -> Strip:
-        base = self._style("row")
+        base = self.named_style("base")
         if y != 1 or len(self._view):
             return Strip.blank(self.size.width, base)
         text = f"No row matches “{visible(self.filter)}”." if self._view.rows else self.empty
         text = fit(text, max(0, self.size.width - GUTTER))
-        return styled([(" " * GUTTER + text, base + self._style("empty"))], self.size.width, base)
+        return styled([(" " * GUTTER + text, base + self.named_style("empty"))], self.size.width, base)
 
     def _row_strip(self, line: int, cursor: bool) -> Strip:
         row = self._view[line]
         marked = self._identity(row) in self._marks
-        base = self._style("row")
+        base = self.named_style("base")
         if cursor:
-            base += self._style("cursor" if self.has_focus else "cursor-blurred")
+            base += self.named_style("cursor" if self.has_focus else "cursor-blurred")
         parts: list[tuple[str, Style]] = [("▸" if cursor else " ", base)]
-        parts.append(("●", base + self._style("mark")) if marked else (" ", base))
-        widths = self._widths(self.size.width)
+        parts.append(("●", base + self.named_style("mark")) if marked else (" ", base))
+        cells_of = widths(self.columns, self.size.width)
         name_style = self._cell_style
         for position, (column, text) in enumerate(zip(self.columns, self._cells(row), strict=True)):
             if position:
                 parts.append((" " * GAP, base))
             name = name_style(row, column.key) if name_style else ""
-            style = base + self._style(name) if name else base
-            parts += cell_parts(text, widths[position], column.align, style)
+            style = base + self.named_style(name) if name else base
+            parts += cell_parts(text, cells_of[position], column.align, style)
         return styled(parts, self.size.width, base)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from textual.app import App, ComposeResult
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from screens.output import LeanOutput
+from screens.widgets.logview import LogView
 from screens.widgets.table import Column, VirtualTable
+
+MAX_WAITING = 50_000
+"""Lines: the reader pauses above this."""
 
 
 class TableApp(LeanOutput):
@@ -58,8 +65,55 @@ class TableApp(LeanOutput):
         self.query_one(Input).focus()
 
 
+class LogApp(LeanOutput):
+    """A thread appends `rate` lines a second (0: as fast as it can) while the file named `stop` is absent."""
+
+    CSS = "Static { height: 1; }"
+
+    def __init__(self, rate: int) -> None:
+        super().__init__()
+        self.rate = rate
+        self.started = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield LogView(spans=self.spans)
+        yield Static("-")
+
+    @staticmethod
+    def spans(line: str) -> list[tuple[int, int, str]]:
+        start = line.find("status=")
+        return [(0, 15, "muted"), (start, len(line), "warning")] if start >= 0 else []
+
+    def on_mount(self) -> None:
+        self.query_one(LogView).focus()
+        threading.Thread(target=self.produce, args=(self.query_one(LogView),), daemon=True).start()
+
+    def produce(self, view: LogView) -> None:
+        time.sleep(0.5)
+        self.started = time.monotonic()
+        sent = 0
+        line = "Nov 23 05:00:00 ns1 named[412]: client @0x7f 192.0.2.{0}#53 ({0}.example.com): query status=refused {0} {1}"
+        while True:
+            batch = [line.format(n % 255, n) for n in range(sent, sent + 1000)]
+            waiting = view.append(batch)
+            sent += 1000
+            if self.rate:
+                time.sleep(max(0.0, self.started + sent / self.rate - time.monotonic()))
+            while waiting > MAX_WAITING:
+                time.sleep(0.01)
+                waiting = view.append(())
+
+    def key_r(self) -> None:
+        shown = self.query_one(LogView).ring.appended
+        self.query_one(Static).update(f"RATE {shown / (time.monotonic() - self.started):.0f} lines/s")
+
+
 def program(name: str, *arguments: str) -> App[Any]:
-    return {"table": lambda count: TableApp(int(count))}[name](*arguments)
+    programs: dict[str, Callable[..., App[Any]]] = {
+        "table": lambda count: TableApp(int(count)),
+        "log": lambda rate: LogApp(int(rate)),
+    }
+    return programs[name](*arguments)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,8 @@ async def test_the_lean_output_shows_what_the_whole_output_shows(seed: int) -> N
 async def test_a_scrolling_key_moves_the_lines_in_the_terminal() -> None:
     app = TableOnly(TerminalShadow(), 100, 30)
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("pagedown", "pagedown")
+        app.query_one(VirtualTable).action_cursor(40)
+        await pilot.pause()
         app.sent = [0, 0]
         await pilot.press(*["down"] * 10)
         whole, lean = app.sent
@@ -214,7 +215,7 @@ def test_the_backstop_lets_nothing_steer_the_terminal() -> None:
     segments = [Segment(f"a{character}b", Style(bold=True)) for character in hostile]
     cleaned = backstop.apply(segments, Color(0, 0, 0))
     for before, after in zip(segments, cleaned, strict=True):
-        assert after.text in ("ab", "a�b")
+        assert after.text in ("ab", "a�b", "a")
         assert after.cell_length == before.cell_length
         after.text.encode()
 
@@ -239,7 +240,7 @@ def test_on_a_real_terminal_the_screen_is_the_same_with_and_without(plain: str) 
             terminal.key(key, 0.03)
         terminal.wait_for("▸ 0A00000032")
         shown = terminal.screen.display
-        assert [line[2:12] for line in shown[1:-1]] == [f"0A{n:08x}" for n in range(52 - 20, 52 + 2)]
+        assert [line[2:12] for line in shown[1:-1]] == [f"0A{n:08x}" for n in range(31, 53)]
         terminal.resize(100, 30)
         terminal.drain(0.3)
         terminal.wait_for("0A00000032")
