@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from console.remote import known_hosts
 from console.remote.known_hosts import Standing, judge
-from tests.unit.remote.private_sshd import Sshd, keygen, public
+from tests.unit.remote.piped_sshd import PipedSshd, keygen, public
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,12 @@ def fill(text: str, keys: Keys, directory: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def sshd(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Sshd:
+def sshd(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> PipedSshd:
     keygen(keys.directory / "client")
-    return Sshd(tmp_path_factory.mktemp("sshd"), [keys.directory / "ed25519"], [keys.directory / "client"])
+    return PipedSshd(tmp_path_factory.mktemp("sshd"), [keys.directory / "ed25519"], [keys.directory / "client"])
 
 
-def ask_ssh(sshd: Sshd, keys: Keys, file: Path, host: str, port: int) -> Standing:
+def ask_ssh(sshd: PipedSshd, keys: Keys, file: Path, host: str, port: int) -> Standing:
     """The verdict of the real ssh, strict, on a host that shows the ed25519 key."""
     options = ["StrictHostKeyChecking=yes", "BatchMode=yes", f"UserKnownHostsFile={file}", "GlobalKnownHostsFile=none"]
     options += [f"ProxyCommand={sshd.command}", f"IdentityFile={keys.directory}/client", "IdentityAgent=none"]
@@ -138,7 +138,7 @@ def ask_ssh(sshd: Sshd, keys: Keys, file: Path, host: str, port: int) -> Standin
 
 @pytest.mark.parametrize(("case", "host", "port", "text"), VARIANTS, ids=[case[0] for case in VARIANTS])
 def test_same_verdict_as_ssh(
-    case: str, host: str, port: int, text: str, keys: Keys, sshd: Sshd, tmp_path: Path
+    case: str, host: str, port: int, text: str, keys: Keys, sshd: PipedSshd, tmp_path: Path
 ) -> None:
     file = tmp_path / "known_hosts"
     file.write_text(fill(text, keys, tmp_path), newline="")
@@ -256,7 +256,7 @@ def test_append_adds_one_line_and_leaves_the_rest(before: str, hash_it: bool, ke
     assert verdict.standing is Standing.KNOWN
 
 
-def test_append_makes_private_files_and_ssh_reads_them(keys: Keys, sshd: Sshd, tmp_path: Path) -> None:
+def test_append_makes_private_files_and_ssh_reads_them(keys: Keys, sshd: PipedSshd, tmp_path: Path) -> None:
     file = tmp_path / "new" / "known_hosts"
     known_hosts.append(str(file), "h.example", "ssh-ed25519", keys.blob("ed25519"), hashed=True)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
