@@ -117,6 +117,7 @@ class Lab:
         for machine in (self.primary, self.secondary):
             machine.prepare(base)
             machine.write("/etc/hostname", f"{machine.name}\n")
+            machine.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
         self._lay_primary()
         self._lay_secondary()
         for machine in (self.primary, self.secondary):
