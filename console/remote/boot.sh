@@ -14,9 +14,7 @@ while [ "$opsc_left" -gt 0 ]; do
     opsc_left=$((opsc_left - 1))
 done
 set -- /bin/sh -c "$opsc_script" opsc "$@"
-if [ -n "$opsc_life" ] && timeout -k 1 1 true </dev/null >/dev/null 2>&1; then
-    set -- timeout -k 60 "$opsc_life" "$@"
-fi
+[ -z "$opsc_life" ] || set -- timeout -k 60 "$opsc_life" "$@"
 printf 'opsc-begin-%s\n' "$opsc_nonce" >&2
 printf 'opsc-begin-%s\n' "$opsc_nonce"
 if [ -z "$opsc_follow" ]; then

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import paramiko
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 class _Wake(threading.Event):
@@ -87,7 +87,8 @@ class ChannelProcess:
     def _send(self, data: bytes, last: bool) -> None:
         """Ends early, and says nothing, when the channel closes: `read` is where that is told."""
         try:
-            self._channel.sendall(data)
+            for start in range(0, len(data), _CHUNK):
+                self._channel.sendall(data[start : start + _CHUNK])
             if last:
                 self._channel.shutdown_write()
         except (OSError, EOFError):

@@ -29,6 +29,7 @@ STREAM_WINDOW = 16 << 20
 PROBE = """
 id -u
 id -un
+if timeout -k 1 1 true; then echo timeout; else echo; fi 2>/dev/null
 command -v sudo >/dev/null || exit 0
 if said=$(sudo -k -n true 2>&1); then echo free; else printf '%s\\n' "$said"; fi
 """
@@ -42,6 +43,7 @@ class ShellConnection(ABC):
         self._path = path
         self._user = ""
         self._privilege = Privilege.UNKNOWN
+        self._has_timeout = False
         self._password = SudoPassword(name, lambda: self.user, prompter)
         self._live: set[Exchange | ExchangeStream] = set()
         self._live_lock = threading.Lock()
@@ -66,7 +68,9 @@ class ShellConnection(ABC):
         """Starts the command line; `window`: bytes that may be on the way here unread. Raises when nothing was sent."""
 
     def _lifetime(self, deadline: float) -> int | None:
-        return math.ceil(deadline) + LIFE_BEYOND_DEADLINE if math.isfinite(deadline) else None
+        if not self._has_timeout or not math.isfinite(deadline):
+            return None
+        return math.ceil(deadline) + LIFE_BEYOND_DEADLINE
 
     def run(
         self,
@@ -186,8 +190,9 @@ class ShellConnection(ABC):
     def _probe(self) -> None:
         """Finds out who we are on the host and how we act as root."""
         answer = self._run(PROBE, (), title="who am I, and may I use sudo?").stdout.decode("utf-8", "replace")
-        uid, _, rest = answer.partition("\n")
-        self._user, _, said = rest.partition("\n")
+        uid, user, timeout, said = (*answer.split("\n", 3), "", "", "", "")[:4]
+        self._user = user
+        self._has_timeout = timeout == "timeout"
         self._privilege = _privilege(uid, said.strip())
 
 

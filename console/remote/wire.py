@@ -67,7 +67,7 @@ def command(
     """The line for the login shell.
 
     Args:
-        lifetime: seconds after which the host itself ends the script's process group, where it has timeout(1).
+        lifetime: seconds after which the host itself ends the script's process group; it must have `timeout -k`.
         follow: the script gets no stdin; when ours ends on the host, the script's process group is ended.
 
     Raises:
