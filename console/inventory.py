@@ -54,6 +54,8 @@ class InventoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
+    """What every run on a slow or talkative host is granted at least."""
+
     deadline: float = DEADLINE
     """Seconds a run may take."""
     bytes: int = LIMIT
@@ -68,11 +70,10 @@ class DnsSettings:
     secondaries: tuple[tuple[str, int], ...] = ()
     """Address and port of name servers to ask besides the NS set."""
     named_conf: str = ""
-    zone_directories: tuple[str, ...] = ()
-    named_checkconf: str = ""
-    named_checkzone: str = ""
-    named_compilezone: str = ""
-    rndc: str = ""
+    chroot: str = ""
+    """named's -t directory."""
+    rndc_options: tuple[str, ...] = ()
+    """Arguments that every rndc call gets: `-s 127.0.0.1 -p 9953 -k /etc/bind/other.key`."""
     log_file: str = ""
     log_unit: str = ""
 
@@ -95,6 +96,10 @@ class Host:
     colour: str = ""
     """One of COLOURS; empty: none."""
     mode: Mode = Mode.OBSERVE
+    tool_directories: tuple[str, ...] = ()
+    """Searched for programs (`named-checkzone`, `rndc`, …) before the usual directories."""
+    remember: bool = False
+    """Login passwords that were accepted are kept in the desktop's keyring."""
     limits: Limits = field(default_factory=Limits)
     dns: DnsSettings = field(default_factory=DnsSettings)
 
@@ -197,6 +202,8 @@ def _host(name: str, table: _Table) -> Host:
         label=table.text("label"),
         colour=table.choice("colour", COLOURS),
         mode=Mode(table.choice("mode", [mode.value for mode in Mode]) or Mode.OBSERVE.value),
+        tool_directories=table.items("tool_directories", _directory, "absolute directories"),
+        remember=table.flag("remember"),
         limits=_limits(limits),
         dns=_dns(dns),
     )
@@ -229,15 +236,14 @@ def _limits(table: _Table) -> Limits:
 
 
 def _dns(table: _Table) -> DnsSettings:
-    tools = ("named_checkconf", "named_checkzone", "named_compilezone", "rndc")
-    paths = {key: table.absolute(key) for key in ("named_conf", *tools, "log_file")}
+    paths = {key: table.absolute(key) for key in ("named_conf", "chroot", "log_file")}
     unit = table.text("log_unit")
     if unit and paths["log_file"]:
         raise table.error("log_unit", "give either log_file or log_unit, not both")
     return DnsSettings(
         vantage=Vantage(table.choice("vantage", [vantage.value for vantage in Vantage]) or Vantage.HOST.value),
         secondaries=table.items("secondaries", parse_server, 'addresses such as "192.0.2.53" or "192.0.2.53#5353"'),
-        zone_directories=table.items("zone_directories", _absolute, "absolute paths"),
+        rndc_options=table.items("rndc_options", str, "arguments"),
         log_unit=unit,
         **paths,
     )
@@ -256,8 +262,8 @@ def parse_server(text: str) -> tuple[str, int]:
     return str(ip_address(address)), number
 
 
-def _absolute(text: str) -> str:
-    if not text.startswith("/") or "\0" in text:
+def _directory(text: str) -> str:
+    if not text.startswith("/") or ":" in text or not text.isprintable():
         raise ValueError(text)
     return text
 
@@ -298,6 +304,12 @@ class _Table:
         if value and not value.startswith("/"):
             raise self.error(key, f"must be an absolute path, not {value!r}")
         return value
+
+    def flag(self, key: str) -> bool:
+        value = self._take(key)
+        if not isinstance(value, bool | None):
+            raise self.error(key, f"must be true or false, not {value!r}")
+        return bool(value)
 
     def number(self, key: str, default: float, least: float, most: float) -> float:
         value = self._take(key)

@@ -18,6 +18,8 @@ port = 2222
 label = "production"
 colour = "red"
 mode = "observe"
+tool_directories = ["/usr/local/sbin"]
+remember = true
 
 [hosts.ns1.limits]
 deadline = 45
@@ -27,8 +29,8 @@ bytes = 1048576
 vantage = "here"
 secondaries = ["192.0.2.53", "2001:db8::53#5353"]
 named_conf = "/usr/local/etc/namedb/named.conf"
-zone_directories = ["/usr/local/etc/namedb/primary"]
-rndc = "/usr/local/sbin/rndc"
+chroot = "/var/named"
+rndc_options = ["-p", "9953"]
 log_unit = "bind9.service"
 
 [hosts.box]
@@ -47,6 +49,8 @@ def test_full_file() -> None:
     assert ns1.dns.vantage is Vantage.HERE
     assert ns1.dns.secondaries == (("192.0.2.53", 53), ("2001:db8::53", 5353))
     assert ns1.dns.named_conf == "/usr/local/etc/namedb/named.conf"
+    assert (ns1.dns.chroot, ns1.dns.rndc_options) == ("/var/named", ("-p", "9953"))
+    assert (ns1.tool_directories, ns1.remember) == (("/usr/local/sbin",), True)
     assert ns1.dns.log_unit == "bind9.service"
     assert (box.ssh, box.mode, box.dns.vantage) == ("box.example.net", Mode.ACT, Vantage.HOST)
     assert (local.kind, local.ssh, local.label) == (Kind.LOCAL, "", "workstation")
@@ -69,7 +73,9 @@ def test_full_file() -> None:
         ("[hosts.a.dns]\nsecondaries = ['192.0.2.1#x']", "hosts.a.dns.secondaries", "192.0.2.53#5353"),
         ("[hosts.a.dns]\nsecondaries = [1]", "hosts.a.dns.secondaries", "a list of"),
         ("[hosts.a.dns]\nnamed_conf = 'named.conf'", "hosts.a.dns.named_conf", "absolute path"),
-        ("[hosts.a.dns]\nzone_directories = ['db']", "hosts.a.dns.zone_directories", "absolute paths"),
+        ("[hosts.a]\ntool_directories = ['sbin']", "hosts.a.tool_directories", "absolute directories"),
+        ("[hosts.a]\ntool_directories = ['/a:/b']", "hosts.a.tool_directories", "absolute directories"),
+        ("[hosts.a]\nremember = 'yes'", "hosts.a.remember", "true or false"),
         ("[hosts.a.dns]\nlog_file = '/l'\nlog_unit = 'u'", "hosts.a.dns.log_unit", "not both"),
         ("[hosts.a]\ndns = 1", "hosts.a.dns", "must be a table"),
         ("[hosts.a.limits]\ndeadline = 0", "hosts.a.limits.deadline", "from 1 to 3600"),

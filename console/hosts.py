@@ -1,0 +1,59 @@
+"""From a name to a connection: the one place that knows which kind of host is reached how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.inventory import Host, Kind, Limits
+
+if TYPE_CHECKING:
+    from console.dns.probe import Paths
+    from console.remote.connection import Connection
+    from console.remote.prompter import Prompter
+
+
+def connect_to(host: Host, prompter: Prompter) -> Connection:
+    """The connection to `host`, not opened yet. What it needs (paramiko, ssh_config) is imported here, not before.
+
+    Raises:
+        RemoteError: ssh_config makes no sense for it.
+    """
+    connection = _connection(host, prompter)
+    if host.limits == Limits():
+        return connection
+    from console.limited import Limited
+
+    return Limited(connection, host.limits.deadline, host.limits.bytes)
+
+
+def _connection(host: Host, prompter: Prompter) -> Connection:
+    if host.kind is Kind.SANDBOX:
+        from console.sandbox.host import open_sandbox
+
+        return open_sandbox(prompter, host.name)
+    from console.remote.wire import PATH
+
+    path = ":".join((*host.tool_directories, PATH))
+    if host.kind is Kind.LOCAL:
+        from console.remote.local import Local
+
+        return Local(prompter, name=host.name, path=path)
+    from console.remote.ssh import Ssh
+    from console.remote.ssh_config import resolve
+    from console.remote.vault import KeyringVault
+
+    target = resolve(host.ssh, user=host.user or None, port=host.port or None)
+    return Ssh(host.name, target, prompter, vault=KeyringVault(remember=host.remember), path=path)
+
+
+def dns_paths(host: Host) -> Paths:
+    """Where BIND's things are on `host`, as far as the inventory says so."""
+    from console.dns.probe import Paths
+
+    dns = host.dns
+    return Paths(
+        config=dns.named_conf,
+        chroot=dns.chroot,
+        rndc=dns.rndc_options,
+        log=f"journal:{dns.log_unit}" if dns.log_unit else dns.log_file,
+    )
