@@ -1,4 +1,4 @@
-"""Puts what servers answer beside what the files say: the served serial of each zone, and what is wrong between them."""
+"""Puts what servers answer beside what the files say: each zone's served serial, and what is wrong between them."""
 
 from __future__ import annotations
 
