@@ -11,7 +11,9 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.widgets import Input, Static
 
+from console.dns import highlight
 from screens.output import LeanOutput
+from screens.widgets.editor import CodeEditor
 from screens.widgets.logview import LogView
 from screens.widgets.table import Column, VirtualTable
 
@@ -92,7 +94,7 @@ class LogApp(LeanOutput):
         time.sleep(0.5)
         self.started = time.monotonic()
         sent = 0
-        line = "Nov 23 05:00:00 ns1 named[412]: client @0x7f 192.0.2.{0}#53 ({0}.example.com): query status=refused {0} {1}"
+        line = "Nov 23 05:00:00 ns1 named[412]: client @0x7f 192.0.2.{0}#53 ({0}.example.com): status=refused {0} {1}"
         while True:
             batch = [line.format(n % 255, n) for n in range(sent, sent + 1000)]
             waiting = view.append(batch)
@@ -108,9 +110,23 @@ class LogApp(LeanOutput):
         self.query_one(Static).update(f"RATE {shown / (time.monotonic() - self.started):.0f} lines/s")
 
 
+class EditorApp(LeanOutput):
+    """A zone of `count` lines, about 25 bytes each."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def compose(self) -> ComposeResult:
+        text = "".join(f"h{n}\tIN A 192.0.2.{n % 250} ; x\n" for n in range(self.count))
+        looks = {"owner": "accent", "type": "notice", "comment": "muted", "error": "error"}
+        yield CodeEditor(text, highlighter=highlight, looks=looks)
+
+
 def program(name: str, *arguments: str) -> App[Any]:
     programs: dict[str, Callable[..., App[Any]]] = {
         "table": lambda count: TableApp(int(count)),
+        "editor": lambda count: EditorApp(int(count)),
         "log": lambda rate: LogApp(int(rate)),
     }
     return programs[name](*arguments)
