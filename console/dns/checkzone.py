@@ -182,6 +182,8 @@ class _Reading:
         return Finding("named", severity, subject, where, say, evidence=text, source="named-checkzone(8)", hint=hint)
 
     def verdict(self) -> Verdict:
+        for say in self.generated:
+            self.add(say, say, Place(self.file))
         loadable = self.serial is not None and not self.refused
         if loadable:
             return Verdict(True, self.serial, tuple(_milder(finding) for finding in self.findings))

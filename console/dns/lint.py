@@ -222,7 +222,7 @@ def mixed_ttls(zone: Zone) -> Iterator[Hit]:
         first = seen.setdefault(key, record.ttl)
         if first != record.ttl and key not in told:
             told.add(key)
-            why = f"TTL {record.ttl} here and {first} above in one set: named uses {first} for both."
+            why = f"TTL {record.ttl} here and {first} above in one set: named keeps only one of them."
             yield Hit(record.first, why, f"{record.owner} {record.type}")
 
 
