@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from console.dns.ask import Answer, ask
+from console.dns.ask import Answer, Vantage, ask
 from console.dns.namedlog import Follower, LogEvent, follow_script
 from console.dns.propagation import Target, Tracker, Update, notified
 from console.dns.state import LogSource, Zone
@@ -136,10 +136,12 @@ def watch(
     events: Iterable[LogEvent] | None = None,
     deadline: float = DEADLINE,
     stop: threading.Event | None = None,
+    vantage: Vantage = "here",
 ) -> Iterator[Update]:
     """Updates as they happen, then the final word on every target; ends when all are settled or `deadline` s passed.
 
     Targets are asked from this machine; one that is silent here is asked from the host, if there is a `connection`.
+    With `vantage` `host` they are asked from the host alone.
 
     Args:
         text: the zone's text, to know whom named notifies and when secondaries ask by themselves.
@@ -157,7 +159,7 @@ def watch(
     def poll(target: Target) -> None:
         pause = _FIRST_PAUSE
         while not ended.is_set():
-            answer = _asked(target, zone.name, connection, deadline)
+            answer = _asked(target, zone.name, connection, deadline, vantage)
             heard.put(lambda at, answer=answer: tracker.heard(target, answer, at))  # type: ignore[misc]
             if tracker.settled(target) or answer.serial == serial or ended.wait(pause):
                 return
@@ -190,8 +192,10 @@ def watch(
         ended.set()
 
 
-def _asked(target: Target, name: str, connection: Connection | None, deadline: float) -> Answer:
+def _asked(target: Target, name: str, connection: Connection | None, deadline: float, vantage: Vantage) -> Answer:
     timeout = min(3.0, deadline / 2)
+    if vantage == "host" and connection is not None:
+        return ask(target.address, target.port, name, "SOA", vantage="host", connection=connection, timeout=timeout)
     answer = ask(target.address, target.port, name, "SOA", timeout=timeout)
     if not answer.silent or connection is None:
         return answer
