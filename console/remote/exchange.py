@@ -170,19 +170,27 @@ class ExchangeStream:
         self._once = threading.Lock()
 
     def __iter__(self) -> Iterator[bytes]:
-        try:
-            while not self._closed:
+        return self
+
+    def __next__(self) -> bytes:
+        while not self._closed:
+            try:
                 got = self._exchange.step(None)
-                if got is None:
-                    return
-                self._stderr = (self._stderr + got[1])[-self.STDERR_KEPT :]
-                if got[0]:
-                    yield got[0]
-        except LinkLost:
-            if not self._closed:
+            except LinkLost:
+                if self._closed:
+                    break
+                self.close()
                 raise
-        finally:
-            self.close()
+            except BaseException:
+                self.close()
+                raise
+            if got is None:
+                self.close()
+                break
+            self._stderr = (self._stderr + got[1])[-self.STDERR_KEPT :]
+            if got[0]:
+                return got[0]
+        raise StopIteration
 
     def __enter__(self) -> ExchangeStream:
         return self

@@ -45,7 +45,7 @@ class ShellConnection(ABC):
         self._privilege = Privilege.UNKNOWN
         self._has_timeout = False
         self._password = SudoPassword(name, lambda: self.user, prompter)
-        self._live: set[Exchange | ExchangeStream] = set()
+        self._live: set[Exchange] = set()
         self._live_lock = threading.Lock()
 
     @property
@@ -144,12 +144,11 @@ class ShellConnection(ABC):
 
         def forget() -> None:
             with self._live_lock:
-                self._live.discard(stream)
+                self._live.discard(exchange)
 
-        stream = ExchangeStream(exchange, title or _title(script), forget)
         with self._live_lock:
-            self._live.add(stream)
-        return stream
+            self._live.add(exchange)
+        return ExchangeStream(exchange, title or _title(script), forget)
 
     def _exchange(
         self,

@@ -44,9 +44,7 @@ class PrivateSshd:
         self.address = address
         where.mkdir(parents=True, exist_ok=True)
         for name in ("host_key", "key"):
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", where / name], check=True
-            )
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", where / name], check=True)
         (where / "authorized_keys").write_bytes((where / "key.pub").read_bytes())
         with socket.socket() as probe:
             probe.bind((address, 0))
