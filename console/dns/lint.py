@@ -49,9 +49,12 @@ class Zone:
         """At or below the zone's name."""
         return within(name, self.apex)
 
-    def repeats_origin(self, name: str) -> bool:
-        """A relative name that ends in the zone's own name, at a label boundary. One-label zones are left alone."""
-        if "." not in self.name or tokens.is_absolute(name):
+    def repeats_origin(self, name: str, origin: str) -> bool:
+        """A relative name that ends in the zone's own name and is completed with it once more.
+
+        One-label zones are left alone, and `$ORIGIN .`, under which BIND writes its own files.
+        """
+        if "." not in self.name or tokens.is_absolute(name) or not self.inside(origin.lower()):
             return False
         lower = name.lower()
         return lower == self.name or lower.endswith(f".{self.name}")
@@ -136,10 +139,12 @@ def serial_in_the_future(zone: Zone) -> Iterator[Hit]:
 
 def rdata_without_dot(zone: Zone) -> Iterator[Hit]:
     for record, name in hosts(zone):
-        if tokens.is_absolute(name) or name == "@" or "." not in name:
+        if tokens.is_absolute(name) or name == "@" or "." not in name or record.origin == ".":
             continue
         full = record.absolute(name)
-        if zone.repeats_origin(name) or (_foreign_end(name, zone) and zone.whole and not zone.exists(full.lower())):
+        if zone.repeats_origin(name, record.origin) or (
+            _foreign_end(name, zone) and zone.whole and not zone.exists(full.lower())
+        ):
             yield Hit(record.first, f"{record.type} name {name} has no final dot, so it means {full}", record.rdata)
 
 
@@ -152,10 +157,10 @@ def _foreign_end(name: str, zone: Zone) -> bool:
 def owner_repeats_origin(zone: Zone) -> Iterator[Hit]:
     for record in zone.text.records:
         written = record.written
-        if written and written[-1] != "." and "." in written and zone.repeats_origin(written):
+        if written and written[-1] != "." and "." in written and zone.repeats_origin(written, record.origin):
             yield Hit(record.first, f"Owner {written} has no final dot, so it means {record.owner}", written)
     for directive in zone.text.directives:
-        if directive.name == "$ORIGIN" and directive.args and zone.repeats_origin(directive.args[0]):
+        if directive.name == "$ORIGIN" and directive.args and zone.repeats_origin(directive.args[0], directive.origin):
             full = tokens.absolute(directive.args[0], directive.origin)
             yield Hit(directive.line, f"$ORIGIN {directive.args[0]} has no final dot, so it means {full}")
 
@@ -165,7 +170,7 @@ def pointer_without_dot(zone: Zone) -> Iterator[Hit]:
         return
     for record in zone.by_type["PTR"]:
         name = "".join(record.words[:1])
-        if name and not tokens.is_absolute(name):
+        if name and not tokens.is_absolute(name) and record.origin != ".":
             why = f"PTR name {name} has no final dot, so it means {record.absolute(name)}"
             yield Hit(record.first, why, record.rdata)
 
