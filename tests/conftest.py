@@ -30,9 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _no_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if CI and report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"
-        report.longrepr = f"Nothing may be skipped in CI: {reason}"
+        report.longrepr = f"Nothing may be skipped in CI: {reason.removeprefix('Skipped: ')}"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
