@@ -347,12 +347,21 @@ class Server(paramiko.ServerInterface):
         self.chain = chain
         self.passwords: list[str] = []
         self.responses: list[list[str]] = []
+        self.transport: paramiko.Transport | None = None
+        self.expired = False
 
     def get_allowed_auths(self, username: str) -> str:
         return self.methods
 
     def check_auth_password(self, username: str, password: str) -> int:
         self.passwords.append(password)
+        if self.expired:
+            assert self.transport
+            request = paramiko.Message()
+            request.add_byte(bytes([60]))
+            request.add_string("Change it")
+            request.add_string("")
+            self.transport._send_message(request)  # type: ignore[attr-defined]
         if password != CANARY:
             return paramiko.common.AUTH_FAILED
         if self.chain:
@@ -377,6 +386,7 @@ def pretend(keys: Path, closing: list[Callable[[], None]]) -> Callable[[Server],
         ours, theirs = socket.socketpair()
         host = paramiko.Transport(theirs)
         host.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(keys / "host")))
+        server.transport = host
         threading.Thread(target=host.start_server, kwargs={"server": server, "event": threading.Event()}).start()
         transport = paramiko.Transport(ours)
         closing.extend((host.close, transport.close))
@@ -453,6 +463,15 @@ def test_password_and_then_a_code(pretend: Callable[[Server], paramiko.Transport
     server, person = Server("password", questions=[("Code: ", True)], chain=True), Person([CANARY, "123456"])
     how = authenticate(pretend(server), target(), person, NoVault(), HOST)
     assert how == "password + keyboard-interactive"
+
+
+def test_expired_password(pretend: Callable[[Server], paramiko.Transport]) -> None:
+    server = Server("password")
+    server.expired = True
+    with pytest.raises(AuthFailed, match="password has expired") as caught:
+        authenticate(pretend(server), target(), Person([CANARY]), NoVault(), HOST)
+    assert "UserAuth" in locals_of(caught.value)
+    assert CANARY not in locals_of(caught.value)
 
 
 def test_cancelled_prompt_sends_nothing(pretend: Callable[[Server], paramiko.Transport]) -> None:
