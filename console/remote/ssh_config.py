@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -61,6 +62,14 @@ def resolve(alias: str, *, user: str | None = None, port: int | None = None, con
     return _resolve(Hop(alias, user, port), config, ())
 
 
+def _home() -> Path:
+    """The home directory as ssh takes it: from the password database, whatever $HOME says."""
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path.home()
+
+
 def _resolve(hop: Hop, config: Path | None, seen: tuple[str, ...], *, jumps: bool = True) -> Target:
     if not hop.host or hop.host.startswith("-") or not hop.host.isprintable() or " " in hop.host:
         raise ConnectFailed(f"not a host name: {hop.host!r}")
@@ -83,8 +92,6 @@ def _chain(hops: tuple[Hop, ...], config: Path | None, seen: tuple[str, ...]) ->
     """ssh(1) -J: the first hop is reached as its own configuration says, each other one through the one before."""
     way: list[Target] = []
     for number, hop in enumerate(hops):
-        if hop.host == seen[-1]:
-            continue
         target = _resolve(hop, config, seen, jumps=number == 0)
         way += [*target.jumps, replace(target, jumps=())]
     return tuple(way)
@@ -167,7 +174,7 @@ def _notes(options: Options) -> tuple[str, ...]:
 
 
 def _default_key(path: str) -> bool:
-    return Path(path).name in _DEFAULT_KEYS and Path(path).parent == Path.home() / ".ssh"
+    return Path(path).name in _DEFAULT_KEYS and Path(path).parent == _home() / ".ssh"
 
 
 def _tokens(alias: str, host: str, user: str, port: str, key_alias: str | None, jump: str) -> dict[str, str]:
@@ -177,7 +184,7 @@ def _tokens(alias: str, host: str, user: str, port: str, key_alias: str | None, 
     return {
         "%%": "%",
         "%C": mixed,
-        "%d": str(Path.home()),
+        "%d": str(_home()),
         "%h": host,
         "%i": str(os.getuid()),
         "%j": jump,
@@ -195,7 +202,17 @@ def _path(text: str, tokens: Mapping[str, str]) -> str:
     """`~`, `${NAME}` and tokens replaced; what is unknown stays as it is, and is then a file that does not exist."""
     text = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), text)
     text = re.sub(r"%.", lambda found: tokens.get(found[0], found[0]), text)
-    return str(Path(text).expanduser()) if text.startswith("~") else text
+    return _untilde(text)
+
+
+def _untilde(text: str) -> str:
+    """`~/` is ours, `~name/` another user's, who may not exist."""
+    if text.startswith("~/"):
+        return str(_home() / text[2:])
+    try:
+        return str(Path(text).expanduser()) if text.startswith("~") else text
+    except RuntimeError:
+        return text
 
 
 def _agent(text: str, tokens: Mapping[str, str]) -> str | None:
@@ -225,11 +242,16 @@ def parse_jumps(text: str) -> tuple[Hop, ...]:
     return tuple(_hop(element.strip()) for element in text.split(","))
 
 
+_PLACE = re.compile(
+    r"\[([^\[\]]+)\](?::(\d{1,5}))?"  # [address], [address]:port
+    r"|([^:\[\]]+)(?::(\d{1,5}))?"  # host, host:port
+    r"|([0-9A-Fa-f.]*(?::[0-9A-Fa-f.]*){2,})"  # a bare IPv6 address
+)
+
+
 def _hop(element: str) -> Hop:
     user, _, place = element.removeprefix("ssh://").rstrip("/").rpartition("@")
-    found = re.fullmatch(
-        r"\[([^\[\]]+)\](?::(\d{1,5}))?|([^:\[\]]+)(?::(\d{1,5}))?|([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)", place
-    )
+    found = _PLACE.fullmatch(place)
     if not found:
         raise ConnectFailed(f"ProxyJump is not understood: {element!r}")
     host = found[1] or found[3] or found[5]
@@ -241,7 +263,7 @@ def _ask_paramiko(hop: Hop, config: Path | None) -> tuple[Options, tuple[str, ..
     """Without an ssh: the parser of paramiko, which knows no Include and checks fewer kinds of Match."""
     import paramiko
 
-    path = config or Path.home() / ".ssh" / "config"
+    path = config or _home() / ".ssh" / "config"
     user, _, host = hop.host.rpartition("@")
     notes = ["there is no ssh on this machine: ssh_config is read without Include and without the system's file"]
     found: dict[str, str | list[str]] = {}
@@ -252,7 +274,7 @@ def _ask_paramiko(hop: Hop, config: Path | None) -> tuple[Options, tuple[str, ..
     except (OSError, UnicodeDecodeError, paramiko.SSHException) as problem:
         notes.append(f"{path} is not used: {problem}")
     options = {word: tuple(value) if isinstance(value, list) else (value,) for word, value in found.items()}
-    home = Path.home() / ".ssh"
+    home = _home() / ".ssh"
     options.setdefault("hostname", (host,))
     options.setdefault("user", (getpass.getuser(),))
     options.setdefault("identityfile", tuple(str(home / name) for name in _DEFAULT_KEYS))
@@ -267,7 +289,7 @@ def _ask_paramiko(hop: Hop, config: Path | None) -> tuple[Options, tuple[str, ..
 
 def aliases(config: Path | None = None) -> tuple[str, ...]:
     """Every concrete Host name in the user's configuration, in file order, Include followed; no patterns."""
-    home = Path.home() / ".ssh"
+    home = _home() / ".ssh"
     names: dict[str, None] = {}
     _collect(config or home / "config", home, names, 0)
     return tuple(names)
@@ -286,7 +308,7 @@ def _collect(path: Path, home: Path, names: dict[str, None], depth: int) -> None
             names.update(dict.fromkeys(name for name in values if not re.search(r"[*?!]", name)))
         elif keyword == "include":
             for pattern in values:
-                for found in _matching(home / Path(pattern).expanduser()):
+                for found in _matching(home / _untilde(pattern)):
                     _collect(found, home, names, depth + 1)
 
 
