@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 from tests.live.lab.build import base_machine
 from tests.live.lab.session import Lab, LabUnavailable, sweep
@@ -69,7 +70,7 @@ Logins (passwords in {lab.access.passwords}):
 
 The console on it:
 
-  opsconsole --ssh-config {lab.ssh_config} lab-ops
+  PATH={lab.access.bin}:$PATH {Path(sys.executable).with_name("opsconsole")} lab-ops
 
 `make lab-down` removes it.
 """

@@ -44,6 +44,8 @@ class Access:
         self.known_hosts = directory / "known_hosts"
         self.ssh_config = directory / "ssh_config"
         self.passwords = directory / "passwords.json"
+        self.bin = directory / "bin"
+        """First in PATH, its `ssh` knows the lab's names: `PATH=…/bin:$PATH opsconsole lab-ops`."""
 
     def create(self, primary_root: Path, admin: str, others: tuple[str, ...]) -> None:
         """Makes all of it and lays the machine's part into `primary_root`, before it boots.
@@ -61,6 +63,10 @@ class Access:
         self._authorise(primary_root)
         self._host_keys(primary_root, (admin, *others))
         _private(self.ssh_config, self._config(admin, others[0]))
+        self.bin.mkdir(mode=0o700)
+        ssh = self.bin / "ssh"
+        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {self.ssh_config} "$@"\n')
+        ssh.chmod(0o700)
 
     def users(self) -> dict[str, User]:
         passwords = json.loads(self.passwords.read_text())

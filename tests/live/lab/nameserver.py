@@ -6,6 +6,11 @@ import re
 import subprocess
 from dataclasses import dataclass
 
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+
 from tests.live.lab.machine import Machine
 from tests.live.lab.zones import FILE_LOGGING, Addresses
 
@@ -39,8 +44,13 @@ class NameServer:
 
     def serial(self, zone: str) -> int | None:
         """The serial it serves, asked from this machine over UDP; None when there is no answer or no such zone."""
-        answer = dig("+short", zone, "SOA", server=self.address).split()
-        return int(answer[2]) if len(answer) == 7 else None
+        query = dns.message.make_query(zone, "SOA", flags=0)
+        try:
+            reply = dns.query.udp(query, self.address, timeout=1.0)
+        except (OSError, dns.exception.Timeout):
+            return None
+        authoritative = reply.flags & dns.flags.AA
+        return next((rdata.serial for rrset in reply.answer for rdata in rrset if authoritative), None)
 
     def refuse_notify(self) -> None:
         """Takes its zones from the primary's other address: a NOTIFY then comes from nobody it knows."""

@@ -188,6 +188,11 @@ class Lab:
         """Private key without a passphrase that all users with `key` accept."""
         return self.access.key
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's, with an `ssh` first in PATH that knows `lab-ops` and the others: for `opsconsole lab-ops`."""
+        return {**os.environ, "PATH": f"{self.access.bin}:{os.environ['PATH']}"}
+
     def cut(self, link: str) -> None:
         """Pulls a wire: `admin` (SSH to the primary), `primary`, `secondary` or `console` (DNS)."""
         self.network.cut(link)
@@ -231,11 +236,12 @@ class Lab:
 
 def sweep() -> list[int]:
     """Removes the labs of sessions that are dead; the octets of those."""
-    with _registry():
-        return _sweep()
+    with registry():
+        return sweep_held()
 
 
-def _sweep() -> list[int]:
+def sweep_held() -> list[int]:
+    """`sweep` for who holds the registry."""
     dead = [int(path.name) for path in RUN.glob("[0-9]*") if not _owned(path)]
     for octet in dead:
         Lab(octet).down()
@@ -256,8 +262,8 @@ def _owned(directory: Path) -> bool:
 def _claim(keep: bool) -> int:
     """Sweeps, then takes the lowest octet that nobody uses."""
     me = Process(os.getpid())
-    with _registry():
-        _sweep()
+    with registry():
+        sweep_held()
         taken = taken_octets() | {int(path.name) for path in RUN.glob("[0-9]*")}
         octet = next(number for number in range(1, 255) if number not in taken)
         (RUN / str(octet)).mkdir(mode=0o700)
@@ -266,7 +272,8 @@ def _claim(keep: bool) -> int:
 
 
 @contextmanager
-def _registry() -> Iterator[None]:
+def registry() -> Iterator[None]:
+    """While it is held, no lab on this machine is claimed or swept by another process."""
     RUN.mkdir(mode=0o700, exist_ok=True)
     with (RUN / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
