@@ -6,16 +6,18 @@ import shlex
 import threading
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.remote.connection import DEADLINE, LIMIT
+from console.remote.connection import DEADLINE, LIMIT, LinkState, Privilege
+from console.remote.errors import LinkLost
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from console.remote.connection import Connection, LinkState, Privilege, Result, Stream
+    from console.dns.ask import Answer
+    from console.remote.connection import Connection, Result, Stream
 
 KEPT = 200
 """Pieces of evidence kept a host."""
@@ -47,6 +49,18 @@ def of_result(result: Result) -> Evidence:
     return Evidence(title, command, result.started, result.duration, outcome, output)
 
 
+def of_answer(answer: Answer) -> Evidence:
+    """Of one DNS question, with the vantage it was asked from."""
+    where = "this machine" if answer.vantage == "here" else "the host"
+    command = f"dig +norecurse @{answer.address} -p {answer.port} {answer.name} {answer.rdtype}   # from {where}"
+    said = "\n".join((*answer.records, answer.problem)).strip()
+    outcome = answer.rcode or "no answer"
+    when = datetime.now(UTC)
+    return Evidence(
+        f"{answer.rdtype} {answer.name} at {answer.address}", command, when, answer.duration, outcome, said.encode()
+    )
+
+
 class EvidenceBook:
     """The last pieces of evidence of one host, newest last. Thread-safe."""
 
@@ -58,34 +72,59 @@ class EvidenceBook:
         with self._lock:
             self._items.append(item)
 
+    def extend(self, items: Iterable[Evidence]) -> None:
+        for item in items:
+            self.add(item)
+
     def newest_first(self) -> list[Evidence]:
         with self._lock:
             return list(reversed(self._items))
 
 
 class Recorded:
-    """A Connection that keeps the evidence of every run in a book."""
+    """A Connection that keeps the evidence of every run in a book, and is made only when it is first used.
 
-    def __init__(self, inner: Connection, book: EvidenceBook) -> None:
-        self.inner = inner
+    `make` imports and resolves what reaching the host needs (paramiko, `ssh -G`): it runs on the thread of the first
+    call, so that nothing of it stands before the first frame.
+    """
+
+    def __init__(self, name: str, make: Callable[[], Connection], book: EvidenceBook) -> None:
+        self.name = name
         self.book = book
-        self.name = inner.name
+        self._make = make
+        self._made: Connection | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    @property
+    def inner(self) -> Connection:
+        """The connection itself.
+
+        Raises:
+            RemoteError: it cannot be made, or was closed.
+        """
+        with self._lock:
+            if self._made is None:
+                if self._closed:
+                    raise LinkLost("The connection was closed.", sent=False)
+                self._made = self._make()
+            return self._made
 
     @property
     def address(self) -> str:
-        return self.inner.address
+        return self._made.address if self._made is not None else ""
 
     @property
     def user(self) -> str:
-        return self.inner.user
+        return self._made.user if self._made is not None else ""
 
     @property
     def privilege(self) -> Privilege:
-        return self.inner.privilege
+        return self._made.privilege if self._made is not None else Privilege.UNKNOWN
 
     @property
     def state(self) -> LinkState:
-        return self.inner.state
+        return self._made.state if self._made is not None else LinkState.IDLE
 
     def connect(self) -> None:
         self.inner.connect()
@@ -121,4 +160,7 @@ class Recorded:
         return self.inner.tunnel(address, port)
 
     def close(self) -> None:
-        self.inner.close()
+        with self._lock:
+            self._closed = True
+        if self._made is not None:
+            self._made.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from console.inventory import Host, Kind, Limits
 
 if TYPE_CHECKING:
+    from console.dns.desk import View
     from console.dns.probe import Paths
     from console.remote.connection import Connection
     from console.remote.prompter import Prompter
@@ -57,3 +58,11 @@ def dns_paths(host: Host) -> Paths:
         rndc=dns.rndc_options,
         log=f"journal:{dns.log_unit}" if dns.log_unit else dns.log_file,
     )
+
+
+def dns_view(host: Host) -> View:
+    """How the name servers of `host` are asked, as its inventory entry says."""
+    from console.dns.desk import View
+
+    dns = host.dns
+    return View(dns_paths(host), dns.vantage.value, dns.secondaries)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.content import Content
 from textual.screen import Screen
 
@@ -14,6 +15,7 @@ from console.commands import clashes, in_scope
 from console.remote.errors import RemoteError
 from screens import jobs
 from screens.base import Commanded, OpsDialog, OpsScreen
+from screens.output import LeanOutput
 from screens.safe import content
 from screens.session import Session
 
@@ -52,14 +54,13 @@ SUBJECTS: dict[str, Callable[[], OpsScreen]] = {
 """Screens by the word of their command. Each imports its module only when it is opened."""
 
 
-class OpsApp(App[int]):
+class OpsApp(LeanOutput):
     """opsconsole on a terminal."""
 
     CSS_PATH = "../styles/console.tcss"
     TITLE = "opsconsole"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-wide")]
 
     def __init__(self, inventory: Inventory, connect: Connect, journal: Journal, host: str = "") -> None:
         super().__init__()
@@ -77,7 +78,7 @@ class OpsApp(App[int]):
 
     # Start and end
 
-    def get_default_screen(self) -> Screen[object]:
+    def get_default_screen(self) -> Screen[Any]:
         """The first frame is already the right screen."""
         word = "zones" if self.start_host else "hosts"
         if self.start_host:
@@ -86,9 +87,7 @@ class OpsApp(App[int]):
         return self._subjects[word]
 
     def on_mount(self) -> None:
-        from screens.output import install
-
-        install(self)
+        super().on_mount()
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop_handles(number)
         self._tell_open_transactions()
@@ -107,9 +106,17 @@ class OpsApp(App[int]):
         open_ones = self.journal.open_transactions()
         if open_ones:
             first = open_ones[0]
-            self.fail(
-                f"{len(open_ones)} change(s) ended without an answer, the first on {first.host}: press 9, then a to ask."
-            )
+            count = f"{len(open_ones)} change(s) ended without an answer"
+            self.fail(f"{count}, the first on {first.host}: press 9, then a to ask.")
+
+    def _fatal_error(self) -> None:
+        """Textual's crash page shows local variables, passwords among them: ours does not."""
+        from rich.segment import Segments
+        from rich.traceback import Traceback
+
+        page = Traceback(show_locals=False, width=None)
+        self._exit_renderables.append(Segments(self.console.render(page, self.console.options)))
+        self._close_messages_no_wait()
 
     # The host
 
@@ -119,7 +126,8 @@ class OpsApp(App[int]):
         from screens.dialogs.ask import ScreenPrompter
 
         book = EvidenceBook()
-        connection = Recorded(self.connect_to(host, ScreenPrompter(self)), book)
+        prompter = ScreenPrompter(self)
+        connection = Recorded(host.name, lambda: self.connect_to(host, prompter), book)
         return Session(host, connection, book, acting=host.mode is Mode.ACT)
 
     def open_host(self, host: Host) -> None:
@@ -203,7 +211,7 @@ class OpsApp(App[int]):
     def do_palette(self) -> None:
         self.action_command_palette()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: what can run here, from the one declaration."""
         if not isinstance(screen, OpsScreen):
             return
@@ -213,7 +221,7 @@ class OpsApp(App[int]):
             yield SystemCommand(
                 title,
                 f"not now: {reason}" if reason else command.help,
-                lambda command=command: screen.run_command(command),  # type: ignore[misc]
+                partial(screen.run_command, command),
             )
 
     def do_evidence(self) -> None:
@@ -240,7 +248,7 @@ class OpsApp(App[int]):
         self.session.acting = acting
 
     def do_redraw(self) -> None:
-        self.refresh(repaint=True, layout=True)
+        self.redraw()
 
     def do_back(self) -> None:
         if self.errors:

@@ -9,7 +9,8 @@ from console.commands import Command
 from console.inventory import Host, Kind
 from screens.base import OpsScreen
 from screens.safe import content
-from screens.widgets.table import Column, VirtualTable
+from screens.widgets.columns import Column
+from screens.widgets.table import VirtualTable
 
 WAYS = {Kind.SSH: "ssh", Kind.LOCAL: "here", Kind.SANDBOX: "make-believe"}
 

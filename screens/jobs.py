@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Finished(Message, bubble=False):
     """A job ended; `deliver` hands over its result on the UI loop."""
 
-    def __init__(self, deliver: Callable[[], None]) -> None:
+    def __init__(self, deliver: Callable[[], object]) -> None:
         super().__init__()
         self.deliver = deliver
 
@@ -44,6 +44,6 @@ def start(
     threading.Thread(target=run, name=name, daemon=True).start()
 
 
-def tell(app: App[object], what: Callable[[], None]) -> None:
+def tell(app: App[object], what: Callable[[], object]) -> None:
     """From a job's thread: have `what` run on the UI loop, without waiting for it."""
     app.post_message(Finished(what))

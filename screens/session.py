@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from console.evidence import EvidenceBook, Recorded
 
 if TYPE_CHECKING:
+    from console.dns.desk import View
     from console.dns.state import Snapshot
     from console.inventory import Host
 
@@ -21,3 +22,10 @@ class Session:
     """False is observe mode: plans are shown, not applied."""
     zones: Snapshot | None = None
     """The last snapshot of the name server."""
+
+    @property
+    def view(self) -> View:
+        """How this host's name servers are asked."""
+        from console.hosts import dns_view
+
+        return dns_view(self.host)

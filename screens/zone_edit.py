@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,27 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from console.commands import Command
+from console.dns import highlight
 from console.dns.state import Zone
 from console.findings import Finding, Severity
 from screens import jobs
 from screens.base import OpsScreen
-from screens.safe import content
-from screens.widgets.editor import CodeEditor, Mark
+from screens.widgets.editor import CodeEditor
 from screens.zones import finding_line
 
 if TYPE_CHECKING:
-    from console.dns.desk import Checked, Opened
+    from console.dns.check import Checked
+    from console.dns.desk import Opened
 
+LOOKS = {
+    highlight.OWNER: "accent",
+    highlight.TYPE: "notice",
+    highlight.DIRECTIVE: "warning",
+    highlight.COMMENT: "muted",
+    highlight.STRING: "good",
+    highlight.SERIAL: "warning",
+    highlight.ERROR: "error",
+}
 LINT_AFTER = 0.4
 """Seconds without a key before our own rules run."""
 CHECK_AFTER = 2.0
@@ -49,11 +60,7 @@ class ZoneEditScreen(OpsScreen):
         self._check_timer: Timer | None = None
 
     def body(self) -> ComposeResult:
-        from console.dns.highlight import initial_state, spans
-
-        editor = CodeEditor(spans=spans, initial_state=initial_state)
-        editor.read_only = True
-        yield editor
+        yield CodeEditor(highlighter=highlight, looks=LOOKS, read_only=True)
         yield Static("Reading the zone…", classes="detail")
 
     def on_mount(self) -> None:
@@ -81,7 +88,7 @@ class ZoneEditScreen(OpsScreen):
             return b""
         if self.outside is not None:
             return self.outside
-        return self.editor.to_bytes() if self.editor.loaded else self.opened.content
+        return self.opened.content if self.editor.refusal else self.editor.to_bytes()
 
     @property
     def edited(self) -> bool:
@@ -98,7 +105,7 @@ class ZoneEditScreen(OpsScreen):
         def read() -> Opened:
             from console.dns import desk
 
-            return desk.open_zone(session.connection, session.host, snapshot, zone)
+            return desk.open_zone(session.connection, snapshot, zone)
 
         jobs.start(self.app, "open-zone", read, self.load, self._not_read)
 
@@ -113,12 +120,38 @@ class ZoneEditScreen(OpsScreen):
             return
         self.opened = opened
         self.outside = None
-        refusal = self.editor.load(opened.content)
-        if refusal:
-            self.query_one(".detail", Static).update(content(refusal))
-        self.editor.read_only = not opened.editable or bool(refusal)
-        self.refresh_bars()
+        self._fill(opened.content)
         self.do_check()
+
+    def _fill(self, text: bytes) -> None:
+        editor = self.editor
+        editor.load(text)
+        editor.read_only = bool(editor.refusal) or self.opened is None or not self.opened.editable
+        if editor.refusal:
+            self.say(f"{editor.refusal} F4 opens it in $EDITOR.")
+        self.refresh_bars()
+
+    def became(self, content: bytes) -> None:
+        """What was saved is the text on the host now: edits are measured against it, the cursor stays."""
+        if self.opened is None:
+            return
+        self.rebase(content, content)
+
+    def rebase(self, base: bytes, text: bytes) -> None:
+        """Another text on the host, and another one here."""
+        if self.opened is None:
+            return
+        self.opened = replace(self.opened, content=base)
+        row, column = self.editor.cursor_location
+        self.replace_text(text)
+        self.editor.move_cursor((min(row, self.editor.document.line_count - 1), column))
+        self.do_check()
+
+    def take_check(self, text: bytes, checked: Checked) -> None:
+        """A verdict on a text; one that is not the present text any more is dropped."""
+        if self.is_attached and text == self.text:
+            self.checked = checked
+            self._show(checked.findings)
 
     # Checking
 
@@ -136,9 +169,9 @@ class ZoneEditScreen(OpsScreen):
         text, zone = self.text, self.zone
 
         def work() -> tuple[Finding, ...]:
-            from console.dns import desk
+            from console.dns import check
 
-            return desk.rules(zone, text)
+            return check.rules(zone, text)
 
         def done(findings: tuple[Finding, ...]) -> None:
             if text == self.text:
@@ -157,17 +190,16 @@ class ZoneEditScreen(OpsScreen):
         self.refresh_bars()
 
         def work() -> Checked:
-            from console.dns import desk
+            from console.dns import check
 
-            return desk.check(session.connection, snapshot, zone, text)
+            return check.check(session.connection, snapshot, zone, text)
 
         def done(checked: Checked) -> None:
             self.checking = False
             if not self.is_attached:
                 return
             if text == self.text:
-                self.checked = checked
-                self._show(checked.findings)
+                self.take_check(text, checked)
             else:
                 self.do_check()
             self.refresh_bars()
@@ -182,9 +214,7 @@ class ZoneEditScreen(OpsScreen):
         if not self.is_attached:
             return
         self.findings = tuple(sorted(findings, key=lambda finding: (finding.where.line or 1 << 30, -finding.severity)))
-        self.editor.set_marks(
-            [Mark(finding.where.line, finding.severity, finding.why) for finding in self.findings if finding.where.line]
-        )
+        self.editor.set_marks(self.findings)
         self._findings_pane()
 
     def on_text_area_selection_changed(self) -> None:
@@ -228,8 +258,12 @@ class ZoneEditScreen(OpsScreen):
             from screens.dialogs.confirm import Confirm
 
             what = f"Your edit of {self.zone.name} is only here. Throw it away?"
-            self.app.push_screen(Confirm(what, "Throw away"), lambda yes: self.dismiss() if yes else None)
+            self.app.push_screen(Confirm(what, "Throw away"), self._thrown_away)
         else:
+            self.dismiss()
+
+    def _thrown_away(self, yes: bool | None) -> None:
+        if yes:
             self.dismiss()
 
     def do_quit(self) -> None:
@@ -248,14 +282,13 @@ class ZoneEditScreen(OpsScreen):
         save(self)
 
     def do_diff(self) -> None:
-        from console.change.preview import difference
+        from console.change.preview import diff
+        from screens.dialogs.plan import coloured
 
         if self.opened is None:
             return
-        from screens.dialogs.plan import coloured
-
-        lines = list(difference(self.opened.file.path, self.opened.content, self.text))
-        self.detail(f"Your edit of {self.zone.name}", coloured(lines) if lines else "Nothing was changed.")
+        lines = diff(self.opened.file.path, self.opened.content, self.text)
+        self.detail(f"Your edit of {self.zone.name}", coloured(lines) if self.edited else "Nothing was changed.")
 
     def do_canonical(self) -> None:
         session = self.session
@@ -264,9 +297,9 @@ class ZoneEditScreen(OpsScreen):
         snapshot, zone, text = session.zones, self.zone, self.text
 
         def work() -> str:
-            from console.dns import desk
+            from console.dns import check
 
-            return desk.canonical(session.connection, snapshot, zone, text)
+            return check.canonical(session.connection, snapshot, zone, text)
 
         title = f"{zone.name} as named-compilezone understands it"
         jobs.start(self.app, "compile-zone", work, lambda said: self.detail(title, said), self.ops.explain)
@@ -279,7 +312,7 @@ class ZoneEditScreen(OpsScreen):
             path.write_bytes(self.text)
             try:
                 with self.app.suspend():
-                    status = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603
+                    status = subprocess.run([*words, str(path)], check=False).returncode
             except OSError as error:
                 self.fail(f"{words[0]}: {error.strerror}")
                 return
@@ -291,19 +324,19 @@ class ZoneEditScreen(OpsScreen):
 
     def replace_text(self, text: bytes) -> None:
         """Another text for the same base: from $EDITOR, or merged."""
-        refusal = self.editor.load(text)
-        self.outside = text if refusal else None
-        self.editor.read_only = bool(refusal)
+        self._fill(text)
+        self.outside = text if self.editor.refusal else None
         self.on_text_area_changed()
 
     def do_next(self) -> None:
-        row = self.editor.cursor_location[0] + 1
-        lines = sorted({finding.where.line for finding in self.findings if finding.where.line})
-        if lines:
-            self.editor.go_to(next((line for line in lines if line > row), lines[0]))
+        self.editor.action_next_mark(1)
 
     def do_find(self) -> None:
-        self.prompt("find: ", self.editor.searched, None, lambda text: self.editor.search(text) if text else None)
+        def find(text: str | None) -> None:
+            if text and not self.editor.search(text):
+                self.say(f"{text} is not in the text.")
+
+        self.prompt("find: ", "", None, find)
 
     def do_goto(self) -> None:
         def go(text: str | None) -> None:

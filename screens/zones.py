@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime
 
 from textual.app import ComposeResult
@@ -10,13 +11,15 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console.commands import Command
-from console.dns.rows import GLYPHS, ZoneRow, rows, served
+from console.dns.rows import GLYPHS, ZoneRow, rows, served, standing
 from console.dns.state import Snapshot, Zone
+from console.evidence import of_answer
 from console.findings import Finding, Severity
 from screens import jobs
 from screens.base import OpsScreen
 from screens.safe import content
-from screens.widgets.table import Column, VirtualTable
+from screens.widgets.columns import Column
+from screens.widgets.table import VirtualTable
 
 SEVERITY_STYLES = {
     Severity.INFO: "muted",
@@ -67,7 +70,7 @@ def finding_line(finding: Finding) -> Content:
 
 def about(zone: Zone) -> Content:
     """The few lines under the table: where the zone's text is, and its findings."""
-    head = [content(zone.name).stylize("bold"), f"  {zone.kind}"]
+    head: list[str | Content | tuple[str, str]] = [content(zone.name).stylize("bold"), f"  {zone.kind}"]
     if zone.dynamic:
         head.append("  dynamic")
     if zone.frozen:
@@ -141,8 +144,7 @@ class ZonesScreen(OpsScreen):
         def read() -> Snapshot:
             from console.dns import desk
 
-            session.connection.connect()
-            return desk.survey(session.connection, session.host)
+            return desk.survey(session.connection, session.view)
 
         jobs.start(self.app, "zones", read, self.show, self.failed)
 
@@ -230,11 +232,31 @@ class ZonesScreen(OpsScreen):
         self.app.push_screen(WatchScreen())
 
     def do_compare(self) -> None:
-        from screens.zone_compare import compare
+        """Asks every name server of the zone; what they answer stands in the table and in the findings."""
+        session, zone = self.session, self.chosen
+        if session is None or session.zones is None or zone is None:
+            return
+        snapshot = session.zones
+        self.busy = f"asking the servers of {zone.name}"
+        self.refresh_bars()
 
-        zone = self.chosen
-        if zone is not None:
-            compare(self, zone)
+        def work() -> tuple[Zone, str]:
+            from console.dns import desk
+
+            opened = desk.open_zone(session.connection, snapshot, zone)
+            wanted = desk.servers(session.connection, session.view, zone, opened.content)
+            answers = desk.ask_all(session.connection, session.view, zone, wanted)
+            session.book.extend(map(of_answer, answers.values()))
+            return desk.with_secondaries(zone, answers), standing(zone, wanted, answers)
+
+        def done(result: tuple[Zone, str]) -> None:
+            judged, said = result
+            self.compared[zone.key] = said
+            present = session.zones or snapshot
+            zones = tuple(judged if each.key == zone.key else each for each in present.zones)
+            self.show(replace(present, zones=zones))
+
+        jobs.start(self.app, "compare", work, done, self.failed)
 
     def do_bump(self) -> None:
         self._plan("bump")

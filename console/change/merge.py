@@ -51,6 +51,20 @@ class Merge:
             parts += hunk.merged
         return b"".join(parts)
 
+    def marked(self) -> bytes:
+        """The merged text, with conflicts between lines that no checker takes for content."""
+        parts: list[bytes] = []
+        for hunk in self.hunks:
+            if hunk.merged is not None:
+                parts += hunk.merged
+                continue
+            parts += [b"<<<<<<< mine\n", *_ended(hunk.mine), b"=======\n", *_ended(hunk.theirs), b">>>>>>> theirs\n"]
+        return b"".join(parts)
+
+
+def _ended(lines: tuple[bytes, ...]) -> list[bytes]:
+    return [line if line.endswith(b"\n") else line + b"\n" for line in lines]
+
 
 def lines_of(text: bytes) -> list[bytes]:
     """Lines with their ends; only LF ends a line, so that CR, NUL and the like stay where they are."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from console.dns.state import Snapshot, Zone
 from console.findings import Severity, worst
+
+if TYPE_CHECKING:
+    from console.dns.ask import Answer
+    from console.dns.propagation import Target
 
 GLYPHS = {
     Severity.INFO: "·",
@@ -53,3 +58,9 @@ def rows(snapshot: Snapshot, secondaries: Mapping[str, str] | None = None) -> tu
         state, severity = _state(zone)
         made.append(ZoneRow(zone, state, severity, known.get(zone.key, "")))
     return tuple(made)
+
+
+def standing(zone: Zone, wanted: Collection[Target], answers: Mapping[Target, Answer]) -> str:
+    """How many name servers serve what this server serves: `✔ 3/3 equal`, `▲ 1/3 equal`."""
+    equal = sum(1 for answer in answers.values() if answer.serial is not None and answer.serial == zone.serial_served)
+    return f"{'✔' if equal == len(wanted) else '▲'} {equal}/{len(wanted)} equal"

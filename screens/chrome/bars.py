@@ -58,7 +58,7 @@ class HostBar(Static):
         if connection.privilege.value not in ("root", "unknown"):
             who += f" ({connection.privilege.value})"
         link = connection.state
-        label = f" {session.host.label}" if session.host.label else ""
+        label = f" {session.host.label}" if session.host.label not in ("", connection.address) else ""
         self.set_class(session.acting, "-acting")
         self.update(
             Content.assemble(

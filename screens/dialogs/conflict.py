@@ -7,7 +7,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from console.change.preview import difference
+from console.change.preview import diff
 from screens.base import OpsDialog
 from screens.dialogs.plan import coloured
 from screens.safe import content
@@ -29,9 +29,9 @@ class ConflictDialog(OpsDialog):
         yield Static(content(f"✖ {self.path} was changed by somebody else. Nothing was written."), classes="heading")
         with VerticalScroll(classes="reading"):
             yield Static(Content.styled("What they changed since you opened it", "bold"))
-            yield Static(coloured(list(difference(self.path, self.base, self.theirs))))
+            yield Static(coloured(diff(self.path, self.base, self.theirs)))
             yield Static(Content.styled("\nWhat you changed", "bold"))
-            yield Static(coloured(list(difference(self.path, self.base, self.mine))))
+            yield Static(coloured(diff(self.path, self.base, self.mine)))
 
     def on_mount(self) -> None:
         super().on_mount()

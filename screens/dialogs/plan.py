@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from console.change.plan import Plan, Risk
-from console.change.preview import render
+from console.change.preview import Kind, Line, render
 from console.commands import Command
 from screens.base import OpsDialog
 from screens.safe import content
 
-LINE_STYLES = {"+": "$text-success", "-": "$text-error", "@": "$text-accent", "!": "$text-warning bold"}
+LINE_STYLES = {
+    Kind.HEADER: "bold",
+    Kind.HUNK: "$text-accent",
+    Kind.ADDED: "$text-success",
+    Kind.REMOVED: "$text-error",
+    Kind.NOTE: "$text-muted",
+    Kind.COMMAND: "bold $text-primary",
+}
 
 
-def coloured(lines: list[str]) -> Content:
-    """A preview with its signs coloured; the signs themselves carry the meaning."""
-    return Content("\n").join(content(line).stylize(LINE_STYLES.get(line[:1], "")) for line in lines)
+def coloured(lines: Iterable[Line]) -> Content:
+    """Lines of a preview or a difference with their signs coloured; the signs themselves carry the meaning."""
+    return Content("\n").join(content(line.text).stylize(LINE_STYLES.get(line.kind, "")) for line in lines)
 
 
 class PlanDialog(OpsDialog):
@@ -29,12 +38,12 @@ class PlanDialog(OpsDialog):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self.plan = plan
-        self.lines = list(render(plan))
+        self.preview = render(plan)
 
     def body(self) -> ComposeResult:
         yield Static(content(self.plan.title).stylize("bold"), classes="heading")
         with VerticalScroll(classes="reading"):
-            yield Static(coloured(self.lines))
+            yield Static(coloured(self.preview.lines()))
         yield Static("", classes="standing")
         if self.plan.risk is Risk.HIGH:
             word = Input(placeholder=f"type {self.plan.object} to allow Apply", compact=True)
@@ -83,7 +92,7 @@ class PlanDialog(OpsDialog):
         self.refresh_bars()
 
     def do_script(self) -> None:
-        self.ops.copy("\n".join(self.lines))
+        self.ops.copy(self.preview.text())
 
     def do_cancel(self) -> None:
         self.dismiss(False)

@@ -1,0 +1,188 @@
+"""A plan while it is carried out: steps as they happen, name servers as they follow, the log lines that prove it."""
+
+from __future__ import annotations
+
+import threading
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from console.change.outcome import Outcome, State, StepEvent
+from console.change.plan import Plan
+from console.commands import Command
+from console.dns.namedlog import LogEvent
+from console.dns.propagation import State as Standing
+from console.dns.propagation import Target, Update
+from screens.base import OpsDialog
+from screens.safe import content
+from screens.widgets.logview import LogView
+
+ENDS = {
+    State.APPLIED: ("✔", "$text-success"),
+    State.ALREADY: ("✔", "$text-success"),
+    State.CONFLICT: ("✖", "$text-error"),
+    State.REFUSED: ("✖", "$text-error"),
+    State.ROLLED_BACK: ("▲", "$text-warning"),
+    State.BROKEN: ("✖", "$text-error bold"),
+    State.UNKNOWN: ("?", "$text-warning bold"),
+}
+BAD_PHASES = ("failed",)
+QUIET_PHASES = ("start",)
+
+
+def step_line(event: StepEvent) -> Content:
+    """Glyph, phase, what it was, and the first line that the tool said."""
+    bad = event.phase in BAD_PHASES
+    glyph, style = (
+        ("✖", "$text-error") if bad else ("↶", "$text-warning") if "undo" in event.phase else ("✔", "$text-success")
+    )
+    said = event.output.decode("utf-8", "surrogateescape").strip().partition("\n")[0][:120]
+    return Content.assemble(
+        (f"{glyph} ", style),
+        (f"{event.phase:<12}", "bold"),
+        content(event.message),
+        content(f"  {said}").stylize("dim") if said else "",
+        (f"  {event.at:.1f} s", "dim") if event.at else "",
+    )
+
+
+def server_line(target: Target, update: Update | None) -> Content:
+    """Glyph, who, the serial it serves, where it stands and why."""
+    if update is None:
+        glyph, style, state, text = "◌", "", "asking", ""
+    elif update.state is Standing.FOLLOWED:
+        glyph, style, state, text = "✔", "$text-success", update.state.value, update.text
+    elif update.final:
+        glyph, style, state, text = "✖", "$text-error", update.state.value, update.text
+    else:
+        glyph, style, state, text = "◌", "", update.state.value, update.text
+    serial = str(update.serial) if update is not None and update.serial is not None else "-"
+    when = f"  {update.at:.1f} s" if update is not None and update.final else ""
+    return Content.assemble(
+        (f"{glyph} ", style),
+        content(f"{target.name} {target.address}  ").stylize("bold"),
+        f"{serial}  ",
+        (state, style),
+        content(f": {text}") if text else "",
+        (when, "dim"),
+    )
+
+
+class RunDialog(OpsDialog):
+    """Shows; does nothing itself. Dismissed with the Outcome (None while it still runs)."""
+
+    SCOPE = "run"
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.stop = threading.Event()
+        self.outcome: Outcome | None = None
+        self.finished = False
+        self.events: list[StepEvent] = []
+        self.notes: list[str] = []
+        self.servers: dict[Target, Update | None] = {}
+
+    def body(self) -> ComposeResult:
+        yield Static(content(self.plan.title).stylize("bold"), classes="heading")
+        with VerticalScroll(classes="reading"):
+            yield Static("", classes="course")
+        yield LogView(empty="named's log: nothing yet.", classes="runlog")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(VerticalScroll).focus()
+        self.draw()
+
+    # What happens; called on the UI loop
+
+    def step(self, event: StepEvent) -> None:
+        self.events.append(event)
+        self.draw()
+
+    def logged(self, event: LogEvent) -> None:
+        if self.is_mounted:
+            self.query_one(LogView).append([f"{event.time[11:19] or event.time} {event.text}"])
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        self.draw()
+
+    def ended(self, outcome: Outcome) -> None:
+        """The host's part is over; name servers may still be followed."""
+        self.outcome = outcome
+        self.draw()
+
+    def update_server(self, update: Update) -> None:
+        if update.target is not None:
+            self.servers[update.target] = update
+            self.draw()
+
+    def finish(self) -> None:
+        self.finished = True
+        self.draw()
+        self.refresh_bars()
+
+    def failed(self, error: Exception) -> None:
+        self.note(f"✖ {error}")
+        self.finish()
+
+    def draw(self) -> None:
+        if not self.is_mounted:
+            return
+        lines = [step_line(event) for event in self.events if event.phase not in QUIET_PHASES]
+        if self.outcome is not None:
+            glyph, style = ENDS[self.outcome.state]
+            lines.append(
+                Content.assemble(
+                    (f"{glyph} {self.outcome.state.value} ", style),
+                    content(self.outcome.reason),
+                    (f"  {self.outcome.duration:.1f} s", "dim"),
+                )
+            )
+            if self.outcome.state is State.UNKNOWN:
+                lines.append(Content("The answer was lost. Press 9 (journal), then a, to ask the host how it ended."))
+        elif not self.finished:
+            lines.append(Content.styled("◌ on the host; it finishes there even if this link is cut", "dim"))
+        if self.servers:
+            lines.append(Content.styled("Name servers", "bold"))
+            lines.extend(server_line(target, update) for target, update in self.servers.items())
+        lines.extend(content(f"· {note}").stylize("dim") for note in self.notes)
+        if self.finished:
+            lines.append(Content.styled("Done. Esc closes.", "bold"))
+        self.query_one(".course", Static).update(Content("\n").join(lines))
+
+    # Commands
+
+    def reason_against(self, command: Command) -> str:
+        if command.verb == "evidence" and not self.events:
+            return "Nothing has happened yet."
+        return super().reason_against(command)
+
+    def do_evidence(self) -> None:
+        self.ops.show_text("Evidence of this change", self.evidence())
+
+    def evidence(self) -> Content:
+        """Every event with its whole output, every server's last answer and log line."""
+        parts: list[Content] = []
+        for event in self.events:
+            status = "" if event.exit_status is None else f"  exit {event.exit_status}"
+            parts.append(content(f"{event.at:7.2f} s  step {event.step + 1}  {event.phase}  {event.message}{status}"))
+            if event.output:
+                parts.append(content(event.output[:20_000], multiline=True).stylize("dim"))
+        for target, update in self.servers.items():
+            parts.append(server_line(target, update))
+            if update is not None and update.answer is not None:
+                answer = update.answer
+                asked = "this machine" if answer.vantage == "here" else "the host"
+                parts.append(content(f"    SOA asked from {asked}: {answer.rcode or answer.problem} {answer.records}"))
+            if update is not None and update.event is not None:
+                parts.append(content(f"    log: {update.event.text}"))
+        return Content("\n").join(parts)
+
+    def do_leave(self) -> None:
+        """Closing ends the watching, never the change."""
+        self.stop.set()
+        self.dismiss(self.outcome)
