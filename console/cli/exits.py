@@ -17,8 +17,10 @@ USAGE = 64
 class Stop(Exception):
     """Ends the command: what went wrong in one sentence, and what to do about it."""
 
-    def __init__(self, status: int, sentence: str, advice: str = "") -> None:
+    def __init__(self, status: int, sentence: str, advice: str = "", *, told: bool = False) -> None:
+        """`told`: the command has printed its own JSON object about it."""
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
         self.advice = advice
+        self.told = told
