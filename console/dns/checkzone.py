@@ -108,7 +108,8 @@ class _Reading:
     checked: str
     file: str
     directory: str
-    findings: list[Finding] = field(default_factory=list)
+    findings: dict[Finding, None] = field(default_factory=dict)
+    """In the order of the output; named says some things twice."""
     generated: list[str] = field(default_factory=list)
     """What was said about lines that $GENERATE made: the next $GENERATE message says where."""
     failures: list[Finding] = field(default_factory=list)
@@ -172,9 +173,7 @@ class _Reading:
     def add(self, text: str, say: str, where: Place, severity: Severity | None = None) -> None:
         if severity is None:
             severity = Severity.WARNING if _WARNS.match(say) else Severity.ERROR
-        finding = self.finding(text, say, where, severity)
-        if finding not in self.findings:
-            self.findings.append(finding)
+        self.findings[self.finding(text, say, where, severity)] = None
 
     def finding(self, text: str, say: str, where: Place, severity: Severity) -> Finding:
         hint = next((advice for pattern, advice in _HINTS if pattern.search(say)), "")
@@ -188,7 +187,7 @@ class _Reading:
         if loadable:
             return Verdict(True, self.serial, tuple(_milder(finding) for finding in self.findings))
         if not any(finding.severity >= Severity.ERROR for finding in self.findings):
-            self.findings += self.failures or [self.unexplained()]
+            return Verdict(False, self.serial, (*self.findings, *(self.failures or [self.unexplained()])))
         return Verdict(False, self.serial, tuple(self.findings))
 
     def unexplained(self) -> Finding:

@@ -60,8 +60,8 @@ class Zone:
         return lower == self.name or lower.endswith(f".{self.name}")
 
     def exists(self, name: str) -> bool:
-        """Has records, or a wildcard or a delegation may answer for it."""
-        if name in self.owners:
+        """Has records, or a wildcard or a delegation may answer for it. Names that are too long are not judged."""
+        if name in self.owners or len(name) > tokens.NAME_MAX:
             return True
         return any(up in self.delegated or f"*.{up}" in self.owners for up in ancestors(name, self.apex))
 

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 SERIAL_MAX = 0xFFFFFFFF
 
+NAME_MAX = 1020
+"""Characters of the longest name: 255 bytes (RFC 1035 2.3.4), each written as \\DDD."""
+
 CLASSES = {"IN": "IN", "CH": "CH", "CHAOS": "CH", "HS": "HS", "HESIOD": "HS"}
 
 _TYPE_WORDS = """

@@ -265,13 +265,19 @@ class _Reader:
         elif not args:
             self.warn(line, f"{name} without a value")
         elif name == "$ORIGIN":
-            self.origin = tokens.absolute(args[0], self.origin)
+            self.set_origin(tokens.absolute(args[0], self.origin), line)
         elif name == "$TTL":
             seconds = tokens.ttl_seconds(args[0])
             if seconds is None:
                 self.warn(line, f"$TTL {args[0]} is not a time")
             else:
                 self.default_ttl = self.last_ttl = seconds
+
+    def set_origin(self, name: str, line: int) -> None:
+        if len(name) > tokens.NAME_MAX:
+            self.warn(line, "$ORIGIN is longer than a name can be")
+        else:
+            self.origin = name
 
     def record(self, entry: Entry) -> None:
         words = entry.tokens
