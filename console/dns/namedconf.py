@@ -229,8 +229,9 @@ class _Scope:
             if _is_address(word):
                 given = _after(item.words, "port") or port
                 yield f"{word}#{given}" if given else word
-            elif word in self.lists and word not in seen:
-                yield from self.addresses(self.lists[word], seen | {word})
+            elif word in self.lists:
+                if word not in seen:
+                    yield from self.addresses(self.lists[word], seen | {word})
             elif word:
                 yield word
 
@@ -244,9 +245,10 @@ class _Scope:
                 words = [word for word in words if word]
             if item.body is not None:
                 yield from (_negated(bang, text) for text in self.elements(item.body, seen))
-            elif len(words) == 1 and words[0] in self.acls and words[0] not in seen:
-                inner = self.elements(self.acls[words[0]], seen | {words[0]})
-                yield from (_negated(bang, text) for text in inner)
+            elif len(words) == 1 and words[0] in self.acls:
+                if words[0] not in seen:
+                    inner = self.elements(self.acls[words[0]], seen | {words[0]})
+                    yield from (_negated(bang, text) for text in inner)
             elif words:
                 yield bang + " ".join(words)
 
