@@ -75,10 +75,10 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("keys")
     for name in ("host", "mine", "spare1", "spare2", "spare3", "authority"):
         keygen(directory / name)
-    keygen(directory / "host_rsa", "rsa")
+    keygen(directory / "host_rsa", "rsa", "", "-b", "2048")
     keygen(directory / "locked", "ed25519", CANARY)
-    keygen(directory / "locked_pem", "rsa", CANARY, "-m", "PEM")
-    keygen(directory / "rsa", "rsa")
+    keygen(directory / "locked_pem", "rsa", CANARY, "-m", "PEM", "-b", "2048")
+    keygen(directory / "rsa", "rsa", "", "-b", "2048")
     keygen(directory / "ecdsa", "ecdsa")
     return directory
 
