@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from console.change.apply import Mode, Places, apply
-from console.change.journal import Journal
-from console.change.outcome import Outcome, State
-from console.change.plan import Plan
-from console.dns import ask, changes, propagation, served, watch, zonefile, zoneread
+from console.change.outcome import State
+from console.dns import ask, changes, propagation, served, watch, zonefile
 from console.dns.namedlog import Kind
-from console.dns.probe import Paths, read_snapshot
-from console.dns.state import Snapshot, Zone
 from console.remote.local import Local
+from tests.unit.dns.dns_lab import OLD, carry_out, look, save, zone_of
 from tests.unit.dns.private_named import PrivateNamed, free_port, tool
 
 pytestmark = pytest.mark.skipif(tool("named") is None, reason="named is not installed (apt install bind9)")
 NOW = datetime(2026, 11, 23, 5, tzinfo=UTC)
-OLD = 2026112301
-
-
-class NoAnswers:
-    """A prompter that must not be asked."""
-
-    def __getattr__(self, name: str) -> object:
-        raise AssertionError(f"the prompter was asked: {name}")
 
 
 @pytest.fixture(scope="module")
@@ -65,30 +51,6 @@ zone "denied.test" {{ {fetch} file "denied.test"; }}; }};""",
     finally:
         primary.stop()
         secondary.stop()
-
-
-@pytest.fixture
-def local() -> Iterator[Local]:
-    connection = Local(NoAnswers())  # type: ignore[arg-type]
-    yield connection
-    connection.close()
-
-
-def look(connection: Local, named: PrivateNamed) -> Snapshot:
-    return read_snapshot(connection, Paths(config=str(named.config), rndc=named.rndc_args))
-
-
-def zone_of(snapshot: Snapshot, name: str) -> Zone:
-    zone = snapshot.zone(name)
-    assert zone is not None
-    return zone
-
-
-def carry_out(plan: Plan, connection: Local, tmp_path: Path) -> Outcome:
-    places = Places(*(str(tmp_path / name) for name in ("state", "run", "backups")))
-    tmp_path.chmod(0o700)
-    sudo = os.geteuid() == 0
-    return apply(replace(plan, sudo=sudo), connection, Journal(tmp_path / "journal"), mode=Mode.ACT, places=places)
 
 
 def test_the_probe_sees_what_is_there(pair: tuple[PrivateNamed, PrivateNamed], local: Local) -> None:
@@ -148,15 +110,6 @@ def test_questions_say_how_they_failed(pair: tuple[PrivateNamed, PrivateNamed], 
     assert set(many) == set(names)
     assert many["x199.test"].problem == "REFUSED"
     assert many["good.test"].serial is not None
-
-
-def save(connection: Local, named: PrivateNamed, name: str, old: bytes, new: bytes, **more: bool) -> Plan:
-    snapshot = look(connection, named)
-    zone = zone_of(snapshot, name)
-    read = zoneread.read_zone(connection, snapshot, zone)
-    assert read.file.problem == ""
-    assert old in read.content
-    return changes.plan_save(snapshot, zone, read.content, read.content.replace(old, new), served={}, now=NOW, **more)
 
 
 def test_a_save_reaches_the_secondary(pair: tuple[PrivateNamed, PrivateNamed], local: Local, tmp_path: Path) -> None:
