@@ -158,18 +158,18 @@ check_file() { # step: the tool's own opinion of the temp file
     set -- "$1" $check
     check_step=$1
     decode "$2"
-    where=${text:-$(pwd)}
+    where=${text:-.}
     shift 2
     run 60 "$where" "$@"
     decode "$1"
     if [ -z "$accepts" ]; then
-        emit "$check_step" check "$status" "$text was asked; its answer does not decide" "$tx/out"
+        emit "$check_step" check "$status" "$text was asked; its answer does not decide" "$out"
     elif accepted "$status" "$accepts"; then
-        emit "$check_step" check "$status" "$text accepts it" "$tx/out"
+        emit "$check_step" check "$status" "$text accepts it" "$out"
     else
         why="$text does not accept it"
         [ "$status" != 124 ] || why="$text did not end within 60 s"
-        emit "$check_step" check "$status" "$why" "$tx/out"
+        emit "$check_step" check "$status" "$why" "$out"
         return 1
     fi
     if [ "$(digest <"$temp")" != "$new" ]; then

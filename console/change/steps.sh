@@ -20,10 +20,10 @@ run_step() { # step: its command, and what shows that it worked
     if ! accepted "$status" "$accepts"; then
         why="$text ended with exit status $status"
         [ "$status" != 124 ] || why="$text did not end within $deadline s"
-        emit "$1" failed "$status" "$why" "$tx/out"
+        emit "$1" failed "$status" "$why" "$out"
         return 1
     fi
-    emit "$1" run "$status" "$text ended" "$tx/out"
+    emit "$1" run "$status" "$text ended" "$out"
     [ -z "$verify" ] || probe "$1" verify $verify
 }
 
@@ -39,7 +39,7 @@ undo_step() { # step: take a command back; with `unproven` as $2 its proof is le
     if [ -n "$undo" ]; then
         run "$deadline" / $undo
         decode "${undo%% *}"
-        emit "$1" undo "$status" "$text ended" "$tx/out"
+        emit "$1" undo "$status" "$text ended" "$out"
         if [ -z "$undo_verify" ] && [ "${2-}" != unproven ]; then
             why="nothing shows that $text took it back"
             proven=1
@@ -57,7 +57,7 @@ close_step() { # step that is run in any case: a failed attempt of it is tried a
     : >"$tx/ran.$1"
     run "$deadline" / $argv
     decode "${argv%% *}"
-    emit "$1" undo "$status" "$text ended" "$tx/out"
+    emit "$1" undo "$status" "$text ended" "$out"
     if ! accepted "$status" "$accepts"; then
         why="$text ended with exit status $status"
         return 1
@@ -142,7 +142,8 @@ decline() { # reason: not begun, and it will not be; unless an earlier worker ha
 
 take_charge() { # the lock, then the right to begin
     lock_name=$(sed -n 's/^- lock //p' "$tx/manifest.$nonce")
-    lock=$run/$(printf %s "$lock_name" | digest).lock
+    decode "$lock_name"
+    lock=$run/$(printf %s "$text" | digest).lock
     if ! lock_take 9 "$lock" 10; then
         other=$(head -c 60 "$lock")
         decline "another change of the same thing is under way (${other:-unknown})"

@@ -6,7 +6,8 @@ payload_hash=$6
 skip=$7
 events=$tx/events.$nonce
 payload=$tx/payload
-claimed='' sequence=0 conflict='' verdict='' why='' status=- has_flock=yes launcher='' sync_files=yes
+out=$tx/out.0
+claimed='' sequence=0 runs=0 conflict='' verdict='' why='' status=- has_flock=yes launcher='' sync_files=yes
 command -v flock >/dev/null || has_flock=no
 if env --default-signal true 2>/dev/null; then launcher='env --default-signal'; fi
 command -v sync >/dev/null || sync_files=no
@@ -25,7 +26,7 @@ finish() { # state, step, reason: the last thing a worker does
         encode_file "$conflict"
         echo
     } >"$tx/result.$nonce" && sync_file "$tx/result.$nonce" && mv -f "$tx/result.$nonce" "$tx/result" && sync_file "$tx"
-    rm -f "$tx/payload" "$tx"/in."$nonce" "$tx/worker.$nonce.sh" "$tx/out" "$tx/out.fifo" "$tx/out.done"
+    rm -f "$tx/payload" "$tx"/in."$nonce" "$tx/worker.$nonce.sh" "$out" "$out.fifo" "$out.done"
     forget_old_transactions
     exit 0
 }
@@ -107,8 +108,8 @@ accepted() { # status, list
     return 1
 }
 
-run() { # seconds, directory, tokens of argv. $status; the first 32 KiB of what it said are in $tx/out
-    seconds=$1 where=$2
+run() { # seconds, directory, tokens of argv. $status; the first 32 KiB of what it said are in $out
+    seconds=$1 where=$2 status=125
     shift 2
     left=$#
     while [ "$left" -gt 0 ]; do
@@ -123,30 +124,30 @@ run() { # seconds, directory, tokens of argv. $status; the first 32 KiB of what 
 run_plain() { # seconds, directory, argv. Without our locks, our umask and our ignored signals: it may start a daemon
     seconds=$1 where=$2
     shift 2
-    rm -f "$tx/out" "$tx/out.fifo" "$tx/out.done"
-    mkfifo "$tx/out.fifo" || return 1
+    rm -f "$out" "$out.fifo" "$out.done"
+    runs=$((runs + 1))
+    out=$tx/out.$nonce.$runs
+    mkfifo "$out.fifo" || return 1
     (
-        head -c 32768 >"$tx/out"
+        cd /
+        head -c 32768 >"$out"
         cat >/dev/null
-        : >"$tx/out.done"
-    ) <"$tx/out.fifo" 8>&- 9>&- &
-    reader=$!
+        : >"$out.done"
+    ) <"$out.fifo" 8>&- 9>&- &
     (
         trap - HUP PIPE INT TERM
         umask "$umask_login"
         cd -- "$where" || exit 125
         exec 8>&- 9>&-
         exec $launcher timeout -k 5 "$seconds" "$@"
-    ) </dev/null >"$tx/out.fifo" 2>&1
+    ) </dev/null >"$out.fifo" 2>&1
     status=$?
-    # A daemon it left behind may hold the pipe for ever: what is said half a second later is not waited for.
+    # A daemon it left behind may hold the pipe for ever: that is read on for its sake, and not waited for.
     tries=0
-    while [ ! -e "$tx/out.done" ] && [ "$tries" -lt 25 ]; do
+    while [ ! -e "$out.done" ] && [ "$tries" -lt 25 ]; do
         tries=$((tries + 1))
         pause 0.02
     done
-    if [ ! -e "$tx/out.done" ]; then kill "$reader"; fi
-    wait "$reader" 2>/dev/null
     return 0
 }
 
@@ -166,7 +167,7 @@ probe() { # step, phase, what, seconds, token of the script, tokens of its argum
         [ "$remaining" -ge 1 ] || remaining=1
         run "$remaining" / "$(encode /bin/sh)" "$(encode -c)" "$script" "$(encode opsconsole)" "$@"
         if [ "$status" = 0 ]; then
-            emit "$probe_step" "$phase" 0 "seen: $what" "$tx/out"
+            emit "$probe_step" "$phase" 0 "seen: $what" "$out"
             return 0
         fi
         now
@@ -175,6 +176,6 @@ probe() { # step, phase, what, seconds, token of the script, tokens of its argum
         case $wait_for in 0.1) wait_for=0.2 ;; 0.2) wait_for=0.5 ;; *) wait_for=1 ;; esac
     done
     if [ "$status" = 2 ]; then why="it will not be: $what"; else why="not seen within $probe_seconds s: $what"; fi
-    emit "$probe_step" "$phase" "$status" "$why" "$tx/out"
+    emit "$probe_step" "$phase" "$status" "$why" "$out"
     return 1
 }
