@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-GUTTER = 2
-"""Cells before the first column: the cursor's sign and the mark."""
+GUTTER = 3
+"""Cells before the first column: the cursor's sign, the mark, and a space."""
 GAP = 1
 """Cells between two columns."""
 

@@ -480,6 +480,7 @@ class VirtualTable(LineView, Generic[Row]):
             base += self.named_style("cursor" if self.has_focus else "cursor-blurred")
         parts: list[tuple[str, Style]] = [("▸" if cursor else " ", base)]
         parts.append(("●", base + self.named_style("mark")) if marked else (" ", base))
+        parts.append((" ", base))
         cells_of = widths(self.columns, self.size.width)
         name_style = self._cell_style
         for position, (column, text) in enumerate(zip(self.columns, self._cells(row), strict=True)):

@@ -238,9 +238,9 @@ def test_on_a_real_terminal_the_screen_is_the_same_with_and_without(plain: str) 
         terminal.wait_for("0A00000000")
         for key in ("down",) * 30 + ("pagedown", "up", "up"):
             terminal.key(key, 0.03)
-        terminal.wait_for("▸ 0A00000032")
+        terminal.wait_for("▸  0A00000032")
         shown = terminal.screen.display
-        assert [line[2:12] for line in shown[1:-1]] == [f"0A{n:08x}" for n in range(31, 53)]
+        assert [line[3:13] for line in shown[1:-1]] == [f"0A{n:08x}" for n in range(31, 53)]
         terminal.resize(100, 30)
         terminal.drain(0.3)
         terminal.wait_for("0A00000032")
