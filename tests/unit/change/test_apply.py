@@ -377,7 +377,8 @@ def test_long_output_is_bounded(bench: Bench) -> None:
 
 def test_a_daemon_inherits_nothing_of_ours(bench: Bench) -> None:
     path, told = bench.file("zone", OLD), bench.root / "told"
-    text = f'{{ grep -E "SigIgn|SigBlk|Umask" /proc/self/status; ls -l /proc/self/fd; }} >{told}; sleep 30 & echo $! >{told}.pid'
+    look = 'grep -E "SigIgn|SigBlk|Umask" /proc/self/status; ls -l /proc/self/fd'
+    text = f"{{ {look}; }} >{told}; sleep 30 & echo $! >{told}.pid"
     daemon = bench.tool("daemon", text)
     began = time.monotonic()
     outcome = bench.apply(bench.plan(edit(path, OLD, NEW), run(daemon)))
