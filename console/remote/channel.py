@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 
+EXIT_STATUS_WAIT = 1.0
+"""Seconds."""
+
 
 class _Wake(threading.Event):
     """One event for both of paramiko's pipes."""
@@ -28,19 +31,23 @@ class ChannelProcess:
     """Sends the exec request without waiting for its answer, which comes with the first output.
 
     Args:
-        released: called once, when the channel is let go of.
+        released: called once, when the channel is let go of; told whether the host has freed the session, too.
     """
 
-    def __init__(self, channel: paramiko.Channel, line: str, released: Callable[[], None]) -> None:
+    def __init__(self, channel: paramiko.Channel, line: str, released: Callable[[bool], None]) -> None:
         self._channel = channel
         self._released = released
         self._once = threading.Lock()
         self._closing = False
+        self._gone = False
         self._wake = _Wake()
         channel.settimeout(None)
         for pipe in (channel.in_buffer, channel.in_stderr_buffer):
             pipe.set_event(self._wake)
-        _request_exec(channel, line)
+        try:
+            _request_exec(channel, line)
+        except _broken():
+            self._gone = True
 
     def write(self, data: bytes, *, last: bool) -> None:
         if len(data) <= self._channel.out_window_size:
@@ -52,9 +59,13 @@ class ChannelProcess:
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             channel = self._channel
-            over = channel.eof_received or channel.closed or self._closing
-            out = channel.recv(_CHUNK) if channel.recv_ready() else b""
-            err = channel.recv_stderr(_CHUNK) if channel.recv_stderr_ready() else b""
+            over = channel.eof_received or channel.closed or self._closing or self._gone
+            try:
+                out = channel.recv(_CHUNK) if channel.recv_ready() else b""
+                err = channel.recv_stderr(_CHUNK) if channel.recv_stderr_ready() else b""
+            except _broken():
+                self._gone = True
+                return None
             if out or err:
                 return out, err
             if over:
@@ -67,7 +78,7 @@ class ChannelProcess:
     def lost(self) -> str:
         if self._closing:
             return "closed"
-        if self._channel.eof_received or self._channel.exit_status != -1:
+        if not self._gone and (self._channel.eof_received or self._channel.exit_status != -1):
             return ""
         return "the connection was lost"
 
@@ -76,13 +87,14 @@ class ChannelProcess:
             return
         self._closing = True
         self._wake.set()
+        # The exit status follows the end marker at once, and with it sshd frees the session, which it counts.
+        freed = self._channel.status_event.wait(EXIT_STATUS_WAIT if ended else 0)
         try:
             self._channel.close()
-        except (OSError, EOFError):
-            # The link is gone, and with it the channel.
-            pass
+        except _broken():
+            self._gone = True
         finally:
-            self._released()
+            self._released(freed)
 
     def _send(self, data: bytes, last: bool) -> None:
         """Ends early, and says nothing, when the channel closes: `read` is where that is told."""
@@ -91,8 +103,15 @@ class ChannelProcess:
                 self._channel.sendall(data[start : start + _CHUNK])
             if last:
                 self._channel.shutdown_write()
-        except (OSError, EOFError):
+        except _broken():
             return
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What paramiko raises when it cannot send because the link is going: told by `read`, not by a thread."""
+    import paramiko
+
+    return paramiko.SSHException, OSError, EOFError
 
 
 def _request_exec(channel: paramiko.Channel, line: str) -> None:

@@ -13,7 +13,7 @@ class RemoteError(Exception):
 
 
 class ConnectFailed(RemoteError):
-    """No connection: name not found, refused, timed out, no common algorithm."""
+    """No connection: name not found, refused, timed out, no common algorithm, no shell for this login."""
 
 
 class HostKeyUnknown(RemoteError):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from console.remote.errors import DeadlineExceeded, LinkLost, RemoteError
+from console.remote.errors import ConnectFailed, DeadlineExceeded, LinkLost, RemoteError
 from console.remote.sudo import GO_DEADLINE, SudoGate
 from console.remote.wire import Frame, Markers
 
@@ -60,7 +60,7 @@ class Exchange:
         """Waits up to `timeout` seconds; returns new payload of stdout and stderr, None once the script has ended.
 
         Raises:
-            LinkLost, SudoRefused, Cancelled
+            LinkLost, SudoRefused, Cancelled, and ConnectFailed for a login that runs no shell
         """
         if self._out.ended and self._err.ended:
             self._finished = True
@@ -110,9 +110,7 @@ class Exchange:
             return LinkLost(f"{self._host}: {lost}; the script may have run", sent=True)
         if not self._out.begun:
             said = self.noise.decode("utf-8", "backslashreplace").strip()
-            return LinkLost(
-                f"{self._host} did not run the script as a shell would: {said or 'it said nothing'}", sent=True
-            )
+            return ConnectFailed(f"{self._host} ran no shell for us: {said or 'it said nothing'}")
         return LinkLost(f"{self._host}: the script ended without its end marker", sent=True)
 
 

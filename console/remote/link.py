@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -91,6 +92,10 @@ def _set(made: socket.socket, option: str, value: int) -> None:
         made.setsockopt(socket.IPPROTO_TCP, number, value)
 
 
+class SessionRefused(Exception):
+    """The server opens no further session on this link (MaxSessions)."""
+
+
 class Link:
     """One logged-in transport and, below it, those of its jump hosts."""
 
@@ -102,6 +107,12 @@ class Link:
         self._socket: socket.socket | None = None
         self._transports: list[paramiko.Transport] = []
         self._given_up = threading.Event()
+        self._handshaken = threading.Event()
+        self._users = 0
+        self._users_lock = threading.Lock()
+        self._retired = False
+        self.abandoned = 0
+        """Runs that were let go of before their end: on the host they may still hold a session each."""
         self.notes: list[str] = []
         """How each hop let us in, and what there is to say about its key."""
 
@@ -164,12 +175,13 @@ class Link:
     def _handshake(self, transport: paramiko.Transport, hop: Target, timeout: float) -> None:
         import paramiko
 
-        done = threading.Event()
+        self._handshaken = threading.Event()
         try:
-            transport.start_client(event=done)
+            transport.start_client(event=self._handshaken)
         except paramiko.SSHException as why:
             raise ConnectFailed(f"{hop.hostname}: {why}") from why
-        in_time = done.wait(timeout)
+        in_time = self._handshaken.wait(timeout)
+        self._stop_if_given_up()
         if not in_time or not transport.is_active():
             said = str(transport.get_exception() or "") or "it closed the connection"
             reason = said if in_time else f"no key exchange within {timeout:g} s"
@@ -188,23 +200,45 @@ class Link:
         return self._transports[-1]
 
     def session(self, window: int, timeout: float) -> paramiko.Channel:
-        """A session channel that nothing was sent on.
+        """A session channel that nothing was sent on; `release` gives it back.
 
         Raises:
-            paramiko.ChannelException: the server wants no more of them.
+            SessionRefused: the server wants no more of them.
             LinkLost: the link has gone, or gives no answer; it is closed then.
         """
         import paramiko
 
+        with self._users_lock:
+            self._users += 1
+        started = time.monotonic()
         try:
             channel = self.transport.open_session(window_size=window, max_packet_size=PACKET, timeout=timeout)
-        except paramiko.ChannelException:
-            raise
         except (paramiko.SSHException, OSError, EOFError) as why:
+            self.release(ended=True)
+            # Of two refusals at once paramiko reports only one as a ChannelException.
+            if self.alive and time.monotonic() - started < timeout:
+                raise SessionRefused(str(why)) from why
             self.close()
             raise LinkLost(f"{self._target.alias}: the connection is gone ({why})", sent=False) from why
         self._forget_old_channels()
         return channel
+
+    def release(self, *, ended: bool) -> None:
+        """A session is not used any more. `ended`: nor is it on the host."""
+        with self._users_lock:
+            self._users -= 1
+            self.abandoned += not ended
+            over = self._retired and not self._users
+        if over:
+            self.close()
+
+    def retire(self) -> None:
+        """Closes it once nobody uses it."""
+        with self._users_lock:
+            self._retired = True
+            over = not self._users
+        if over:
+            self.close()
 
     def _forget_old_channels(self) -> None:
         """paramiko remembers the number of every channel there ever was (its issue 1685); the last ones will do."""
@@ -226,6 +260,7 @@ class Link:
                 self._socket.shutdown(socket.SHUT_RDWR)
         for transport in reversed(self._transports):
             transport.close()
+        self._handshaken.set()
         if self._socket is not None:
             self._socket.close()
 

@@ -13,7 +13,7 @@ from console.remote.channel import ChannelProcess
 from console.remote.connection import LinkState
 from console.remote.errors import ConnectFailed, LinkLost, TunnelRefused
 from console.remote.heartbeat import Heartbeat
-from console.remote.link import Link, OpenSocket, open_socket
+from console.remote.link import Link, OpenSocket, SessionRefused, open_socket
 from console.remote.prompter import Prompter
 from console.remote.shell import ShellConnection
 from console.remote.target import Target
@@ -49,10 +49,11 @@ class Slots:
             self._freed.notify_all()
 
     def refused(self) -> bool:
-        """Gives back the slot that the server refused; false if no other is in use that could be waited for."""
+        """Gives back the slot that the server refused; true if another is in use that can be waited for."""
         with self._freed:
             self._used -= 1
-            self._limit = max(1, self._used)
+            if self._used:
+                self._limit = self._used
             return self._used > 0
 
     def reset(self) -> None:
@@ -94,6 +95,7 @@ class Ssh(ShellConnection):
         self._state = LinkState.IDLE
         self._link: Link | None = None
         self._coming: Link | None = None
+        self._retired: list[Link] = []
         self._opener = 0
         self._heartbeat: Heartbeat | None = None
         self._slots = Slots(CHANNELS)
@@ -185,8 +187,6 @@ class Ssh(ShellConnection):
 
     def _start(self, line: str, window: int) -> ChannelProcess:
         """Opens a channel and sends the line. A link that turns out to be gone before that is opened again, once."""
-        import paramiko
-
         until = time.monotonic() + OPEN_TIMEOUT
         reopened = False
         while True:
@@ -196,12 +196,11 @@ class Ssh(ShellConnection):
             try:
                 if link is None:
                     raise LinkLost(f"{self.name} is closed", sent=False)
-                channel = link.session(window, OPEN_TIMEOUT)
-                return ChannelProcess(channel, line, self._slots.give_back)
-            except paramiko.ChannelException as why:
-                if self._slots.refused():
+                return ChannelProcess(link.session(window, OPEN_TIMEOUT), line, functools.partial(self._released, link))
+            except SessionRefused as why:
+                worth_waiting = self._slots.refused() or (link is not None and not link.abandoned)
+                if worth_waiting and time.monotonic() < until:
                     continue
-                # Nothing of ours is open: what holds the server's sessions are runs that were given up.
                 problem: Exception = why
             except LinkLost as why:
                 self._slots.give_back()
@@ -209,8 +208,19 @@ class Ssh(ShellConnection):
             if reopened or self._opener == threading.get_ident():
                 raise LinkLost(f"{self.name}: no channel could be opened ({problem})", sent=False) from problem
             reopened = True
-            if link is not None:
-                link.close()
+            self._replace(link)
+
+    def _released(self, link: Link, freed: bool) -> None:
+        link.release(ended=freed)
+        self._slots.give_back()
+
+    def _replace(self, link: Link | None) -> None:
+        """Opens a new link in place of one that is gone, or whose sessions are held by runs that were given up."""
+        with self._connecting:
+            if link is not None and link is self._link:
+                self._link = None
+                self._retired = [*(old for old in self._retired if old.alive), link]
+                link.retire()
             self._ready()
 
     def _drop_link(self) -> None:
@@ -218,7 +228,7 @@ class Ssh(ShellConnection):
         if beat is not None:
             beat.stop()
         link, self._link = self._link, None
-        for each in (link, self._coming):
+        for each in (link, self._coming, *(self._retired if self._closed.is_set() else ())):
             if each is not None:
                 each.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -250,6 +251,19 @@ def test_reads_run_side_by_side(real: Connection) -> None:
         thread.join()
     assert sorted(results) == [f"{n}\n".encode() for n in range(5)]
     assert time.monotonic() - before < 2
+
+
+def test_many_runs_leave_no_file_and_no_thread_behind(real: Connection) -> None:
+    real.run(":")
+    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    for number in range(30):
+        real.run("cat", stdin=b"x" * 100_000 * (number % 3))
+        with real.stream("echo a; sleep 9" if number % 10 == 0 else "echo a") as stream:
+            assert next(iter(stream)) == b"a\n"
+    until = time.monotonic() + 5
+    while (after := (len(os.listdir("/proc/self/fd")), threading.active_count())) > before:
+        assert time.monotonic() < until, (before, after)
+        time.sleep(0.05)
 
 
 def test_replay_gives_answers_in_their_order_and_fails_on_what_it_does_not_know() -> None:
