@@ -271,7 +271,7 @@ class _Reader:
             if seconds is None:
                 self.warn(line, f"$TTL {args[0]} is not a time")
             else:
-                self.default_ttl = self.last_ttl = seconds
+                self.default_ttl = seconds
 
     def set_origin(self, name: str, line: int) -> None:
         if len(name) > tokens.NAME_MAX:
@@ -326,7 +326,7 @@ class _Reader:
     def start_of_authority(self, record: Record, rdata: list[Token]) -> None:
         if record.ttl is None and len(rdata) > 6:
             minimum = tokens.ttl_seconds(rdata[6].text)
-            self.default_ttl = self.last_ttl = minimum
+            self.default_ttl = minimum
             record = record._replace(ttl=minimum)
             self.records[-1] = record
         if self.soa is not None:

@@ -169,6 +169,12 @@ def test_words_of_rdata() -> None:
     assert only('www TXT "a b" c\\ d "e\\"f"').words == ('"a b"', "c\\ d", '"e\\"f"')
     assert tokens.unescape('"a\\065\\"\\\\"') == b'aA"\\'
     assert tokens.unescape("a\\") == b"a"
+    assert tokens.unescape("\\200") == b"\xc8"
+
+
+def test_lines_are_counted_through_a_string_that_spans_them() -> None:
+    zone = read('a TXT "x\\\ny"\nb TXT (\n"z" )\nc A 192.0.2.1\n')
+    assert [(record.first, record.last) for record in zone.records] == [(1, 2), (3, 4), (5, 5)]
 
 
 def test_owners_origins_and_ttls() -> None:
