@@ -57,7 +57,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("app.act", ("A",), "Observe/act", "Allow changes on this host, or forbid them again.", word="act", footer=False),
     Command("app.reconnect", ("ctrl+r",), "Reconnect", "Close the link to this host and open it again.", footer=False),
     Command("app.redraw", ("ctrl+l",), "Redraw", "Draw the whole screen anew.", footer=False),
-    Command("app.back", ("escape",), "Back", "Close what is open, or go back.", footer=False),
+    Command("app.back", ("escape",), "Back", "Close what is open, or go back."),
     Command("app.quit", ("q", "ctrl+q"), "Quit", "Leave the console; the hosts keep what they are doing."),
     # Dialogs
     Command("plan.apply", ("y",), "Apply", "Do exactly what is shown.", Kind.CHANGE),

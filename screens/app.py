@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.content import Content
@@ -46,12 +46,8 @@ def journal_screen() -> OpsScreen:
     return JournalScreen()
 
 
-SUBJECTS: dict[str, Callable[[], OpsScreen]] = {
-    "hosts": hosts_screen,
-    "zones": zones_screen,
-    "journal": journal_screen,
-}
-"""Screens by the word of their command. Each imports its module only when it is opened."""
+SUBJECTS: dict[str, Callable[[], OpsScreen]] = {"zones": zones_screen}
+"""Screens about the chosen host, by the word of their command. Each imports its module when it is first opened."""
 
 
 class OpsApp(LeanOutput):
@@ -62,7 +58,12 @@ class OpsApp(LeanOutput):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
 
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"hosts": hosts_screen, "journal": journal_screen}
+    DEFAULT_MODE = "hosts"
+
     def __init__(self, inventory: Inventory, connect: Connect, journal: Journal, host: str = "") -> None:
+        if host:
+            self.DEFAULT_MODE = "zones 1"  # type: ignore[misc]  # Textual reads it from the instance
         super().__init__()
         problems = clashes()
         if problems:
@@ -70,21 +71,14 @@ class OpsApp(LeanOutput):
         self.inventory = inventory
         self.connect_to = connect
         self.journal = journal
-        self.start_host = host
         self.session: Session | None = None
         self.errors: list[str] = []
-        self._subjects: dict[str, OpsScreen] = {}
+        self._sessions = 0
         self.animation_level = "none"
+        if host:
+            self._begin_session(inventory.find(host))
 
     # Start and end
-
-    def get_default_screen(self) -> Screen[Any]:
-        """The first frame is already the right screen."""
-        word = "zones" if self.start_host else "hosts"
-        if self.start_host:
-            self.session = self._new_session(self.inventory.find(self.start_host))
-        self._subjects[word] = SUBJECTS[word]()
-        return self._subjects[word]
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -130,23 +124,27 @@ class OpsApp(LeanOutput):
         connection = Recorded(host.name, lambda: self.connect_to(host, prompter), book)
         return Session(host, connection, book, acting=host.mode is Mode.ACT)
 
+    def _begin_session(self, host: Host) -> None:
+        """A session's screens are modes of their own, so that nothing of one host is left when another is opened."""
+        self._sessions += 1
+        self.session = self._new_session(host)
+        for word, screen in SUBJECTS.items():
+            self.add_mode(f"{word} {self._sessions}", screen)
+
     def open_host(self, host: Host) -> None:
         """Leaves the present host, link and mode included, and goes to another one's zones."""
+        left = self._sessions if self.session is not None else 0
         if self.session is not None:
             self.session.connection.close()
-        self.session = self._new_session(host)
-        self._subjects.pop("zones", None)
+        self._begin_session(host)
         self.go("zones")
+        if left:
+            for word in SUBJECTS:
+                self.remove_mode(f"{word} {left}")
 
     def go(self, word: str) -> None:
-        """Switches to a subject's screen; the one that was open is kept as it is."""
-        screen = self._subjects.get(word)
-        if screen is None or not screen.is_running:
-            screen = self._subjects[word] = SUBJECTS[word]()
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-        if self.screen is not screen:
-            self.switch_screen(screen)
+        """Switches to a subject's screen; the one that was open stays as it is."""
+        self.switch_mode(f"{word} {self._sessions}" if word in SUBJECTS else word)
 
     # Words to the user
 

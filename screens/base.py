@@ -88,6 +88,9 @@ class Commanded:
 class OpsScreen(Commanded, Screen[None]):
     """A full screen: host bar, body, error bar, key bar; the prompt line takes the key bar's place."""
 
+    TYPING: ClassVar[bool] = False
+    """A text has the keyboard: letters and digits are no commands."""
+
     def compose(self) -> ComposeResult:
         yield HostBar()
         yield from self.body()
@@ -106,11 +109,12 @@ class OpsScreen(Commanded, Screen[None]):
 
     def refresh_bars(self) -> None:
         """Draws host bar, error bar and key bar from what is now known."""
-        if not self.is_mounted:
+        if not self.query(KeyBar):
             return
         self.query_one(HostBar).show(self.session, self.facts())
         self.query_one(ErrorBar).show(self.ops.errors)
-        self.query_one(KeyBar).show([(c, self.reason_against(c)) for c in in_scope(self.SCOPE) if c.footer])
+        shown = [(c, self.reason_against(c)) for c in in_scope(self.SCOPE) if c.footer]
+        self.query_one(KeyBar).show(shown, typing=self.TYPING)
 
     def facts(self) -> str:
         """What else the host bar tells, such as the age of what is shown."""
@@ -168,5 +172,5 @@ class OpsDialog(Commanded, ModalScreen[Any]):
         self.refresh_bars()
 
     def refresh_bars(self) -> None:
-        if self.is_mounted:
+        if self.query(KeyBar):
             self.query_one(KeyBar).show([(c, self.reason_against(c)) for c in in_scope(self.SCOPE)])

@@ -26,7 +26,7 @@ class HostsScreen(OpsScreen):
     def body(self) -> ComposeResult:
         columns = (
             Column("host", "Host", 20, flex=2),
-            Column("label", "Label", 12),
+            Column("label", "Label", 18),
             Column("way", "Reached by", 14, flex=2),
             Column("mode", "Mode", 8),
             Column("source", "From", 10, flex=1),

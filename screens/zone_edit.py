@@ -46,6 +46,7 @@ SHOWN_FINDINGS = 4
 
 class ZoneEditScreen(OpsScreen):
     SCOPE = "edit"
+    TYPING = True
 
     def __init__(self, zone: Zone) -> None:
         super().__init__()
@@ -234,7 +235,8 @@ class ZoneEditScreen(OpsScreen):
             lines = [Content.assemble(f"{len(worst)} to mend, {len(self.findings)} findings   ", position)]
             ahead = [finding for finding in self.findings if finding.where.line >= row]
             behind = [finding for finding in self.findings if finding.where.line < row]
-            lines.extend(finding_line(finding) for finding in (ahead + behind)[:SHOWN_FINDINGS])
+            file = self.opened.file.path
+            lines.extend(finding_line(finding, file) for finding in (ahead + behind)[:SHOWN_FINDINGS])
         self.query_one(".detail", Static).update(Content("\n").join(lines))
 
     # Commands

@@ -40,6 +40,7 @@ def run_plan(screen: OpsScreen, zone: Zone, plan: Plan, done: Callable[[Outcome 
             jobs.tell(app, what)
 
         listener = Listener(
+            servers=lambda targets: tell(lambda: run.follow(targets)),
             step=lambda event: tell(lambda: run.step(event)),
             log=lambda event: tell(lambda: run.logged(event)),
             ended=lambda outcome: tell(lambda: run.ended(outcome)),
@@ -116,14 +117,13 @@ def save(screen: ZoneEditScreen) -> None:
             return
         from screens.dialogs.confirm import Confirm
 
-        errors = [
-            f"{finding.where}: {finding.why}" for finding in result.findings if finding.severity >= Severity.ERROR
-        ]
+        errors = [finding_line(f, opened.file.path).plain for f in result.findings if f.severity >= Severity.ERROR]
         question = "named would refuse this zone:\n\n" + "\n".join(errors[:8]) + "\n\nSave it all the same?"
         app.push_screen(Confirm(question, "Plan it, forced"), lambda yes: plan_it(force=True) if yes else None)
 
     from console.dns.check import Checked, check
     from console.findings import Severity
+    from screens.zones import finding_line
 
     jobs.start(app, "check-zone", lambda: check(session.connection, snapshot, opened.zone, text), checked, app.explain)
 

@@ -6,7 +6,7 @@ import threading
 
 from textual.app import ComposeResult
 
-from console.dns.namedlog import Follower, Kind, LogEvent, follow_script, parse_line
+from console.dns.namedlog import Follower, Kind, LogEvent, follow_script
 from console.dns.state import LogSource
 from console.findings import Severity
 from console.remote.connection import Privilege, Stream
@@ -36,18 +36,22 @@ WAITING = 20_000
 """Lines that may wait for the screen before reading pauses; then the host's own pipe holds them."""
 
 
-def line_of(event: LogEvent) -> str:
-    """Glyph, time, event in a word, and the message itself."""
+def line_of(event: LogEvent, *, brief: bool = False) -> str:
+    """Glyph, time and message; `brief` tells what it knows the meaning of in fewer words."""
     glyph = "✖" if event.kind in BAD else "▲" if event.kind in ODD else "✔" if event.kind in GOOD else "·"
-    return f"{glyph} {event.time[11:19] or event.time:<8} {event.text}"
+    if not event.zone and event.kind in PLAIN:
+        glyph = " "
+    text = event.text
+    if brief and event.kind not in PLAIN and event.kind is not Kind.ZONE_ERROR:
+        serial = f"serial {event.serial}" if event.serial is not None else ""
+        text = " ".join(filter(None, (event.zone, event.peer, event.kind.value, event.detail, serial)))
+    return f"{glyph} {event.time[11:19] or event.time:<8} {text}"
 
 
 def spans(line: str) -> list[tuple[int, int, str]]:
-    """Styles of a line made by `line_of`, read from its glyph; zone errors and severities by their words."""
-    style = {"✖": "error", "▲": "warning", "✔": "good"}.get(line[:1], "")
-    if not style:
-        return [(0, len(line), "muted")] if parse_line(line[11:]).kind is Kind.OTHER else []
-    return [(0, 1, style), (11, len(line), style)]
+    """Styles of a line made by `line_of`, read from its glyph."""
+    style = {"✖": "error", "▲": "warning", "✔": "good", " ": "muted"}.get(line[:1], "")
+    return [(0, len(line), style)] if style else []
 
 
 class WatchScreen(OpsScreen):
@@ -77,10 +81,17 @@ class WatchScreen(OpsScreen):
             self.fail("Neither a logging file in named's configuration nor its journal was found on this host.")
             return
         self.source = snapshot.log
-        self.refresh_bars()
-        threading.Thread(target=self._follow, name="watch", daemon=True).start()
+        self._start_following()
 
     def on_unmount(self) -> None:
+        self._stop_following()
+
+    def _start_following(self) -> None:
+        self._leaving = threading.Event()
+        self.refresh_bars()
+        threading.Thread(target=self._follow, args=(self._leaving,), name="watch", daemon=True).start()
+
+    def _stop_following(self) -> None:
         self._leaving.set()
         if self._stream is not None:
             self._stream.close()
@@ -100,7 +111,7 @@ class WatchScreen(OpsScreen):
         chosen = f", filter {self.view.filter}" if self.view.filter else ""
         return f"{self.source.kind} {self.source.where}  {follow}{only}{chosen}"
 
-    def _follow(self) -> None:
+    def _follow(self, leaving: threading.Event) -> None:
         """On a thread of its own: reads, parses, hands over; pauses when the screen cannot keep up."""
         session = self.session
         snapshot = session.zones if session else None
@@ -113,18 +124,18 @@ class WatchScreen(OpsScreen):
         try:
             with session.connection.stream(script, args, sudo=root, follow=True, title="named's log") as stream:
                 self._stream = stream
-                if self._leaving.is_set():
+                if leaving.is_set():
                     return
                 for chunk in stream:
                     shown = [line_of(event) for event in follower.feed(chunk) if self._wanted(event)]
-                    while view.append(shown) > WAITING and not self._leaving.is_set():
+                    while view.append(shown) > WAITING and not leaving.is_set():
                         shown = []
-                        self._leaving.wait(0.05)
+                        leaving.wait(0.05)
                 said = stream.stderr.decode("utf-8", "replace").strip()
             why = f"The log ended: {said}" if said else "The log ended."
         except RemoteError as error:
             why = str(error)
-        if not self._leaving.is_set():
+        if not leaving.is_set():
             jobs.tell(self.app, lambda: self.fail(why))
 
     def _wanted(self, event: LogEvent) -> bool:
@@ -146,9 +157,11 @@ class WatchScreen(OpsScreen):
         self.refresh_bars()
 
     def do_events(self) -> None:
-        """Takes hold from the next line on; what is shown already stays."""
+        """Turns between all lines and events; the log is read anew, so that both tell of the same time."""
         self.only_events = not self.only_events
-        self.refresh_bars()
+        self._stop_following()
+        self.view.clear()
+        self._start_following()
 
     def do_back(self) -> None:
         if self.ops.errors:

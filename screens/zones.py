@@ -57,12 +57,15 @@ def cell_style(row: ZoneRow, column: str) -> str:
     return "" if zone.editable else "muted"
 
 
-def finding_line(finding: Finding) -> Content:
-    """Glyph, id, place, why, and what one would do about it."""
+def finding_line(finding: Finding, file: str = "") -> Content:
+    """Glyph, id, place, why, and what one would do about it. `file`: the one that goes without saying."""
+    where = f"line {finding.where.line}" if finding.where.line and finding.where.file == file else str(finding.where)
+    if finding.where.file == file and not finding.where.line:
+        where = ""
     style = {"warning": "$text-warning", "error": "$text-error"}.get(SEVERITY_STYLES[finding.severity], "")
     return Content.assemble(
         (f"{GLYPHS[finding.severity]} ", style),
-        content(f"{finding.id} {finding.where}: ").stylize("dim"),
+        content(f"{finding.id} {where}: " if where else f"{finding.id}: ").stylize("dim"),
         content(finding.why),
         content(f" {finding.hint}").stylize("dim") if finding.hint else "",
     )
@@ -88,7 +91,8 @@ def about(zone: Zone) -> Content:
     if zone.primaries:
         lines.append(content("fetched from " + ", ".join(zone.primaries)))
     findings = sorted(zone.findings, key=lambda finding: -finding.severity)
-    lines.extend(finding_line(finding) for finding in findings[:6])
+    own = zone.file.path if zone.file is not None else ""
+    lines.extend(finding_line(finding, own) for finding in findings[:6])
     if len(findings) > 6:
         lines.append(Content.styled(f"… {len(findings) - 6} more: open the zone", "dim"))
     return Content("\n").join(lines)

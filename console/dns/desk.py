@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -169,6 +170,8 @@ def plan_undo(
 class Listener:
     """Who is told what happens while a plan is carried out; called on the thread that does it."""
 
+    servers: Callable[[tuple[Target, ...]], None] = lambda _targets: None
+    """Who will be followed."""
     step: Callable[[StepEvent], None] = lambda _event: None
     log: Callable[[LogEvent], None] = lambda _event: None
     ended: Callable[[Outcome], None] = lambda _outcome: None
@@ -199,17 +202,20 @@ def carry_out(
     number = plan.facts.get("new_serial", "")
     serial = int(number) if number.isdigit() else 0
     wanted = servers(connection, view, zone, content) if content else ()
+    listener.servers(wanted)
     feed = _feed(connection, snapshot, listener)
+    heard: queue.SimpleQueue[LogEvent | None] = queue.SimpleQueue()
+    if feed is not None:
+        threading.Thread(target=_hear, args=(feed, listener, heard), name="named-log", daemon=True).start()
     try:
         outcome = apply(plan, connection, journal, mode=mode, shown=shown, on_event=listener.step)
         listener.ended(outcome)
         if outcome.good and serial and content is not None:
             text = zonefile.parse(content, zone.name)
-            told = _told(feed, listener) if feed is not None else None
-            updates = watch(
-                zone, serial, wanted, text=text, connection=connection, events=told, vantage=view.vantage, stop=stop
-            )
-            for update in updates:
+            events = iter(heard.get, None) if feed is not None else None
+            for update in watch(
+                zone, serial, wanted, text=text, connection=connection, events=events, vantage=view.vantage, stop=stop
+            ):
                 listener.update(update)
         return outcome
     finally:
@@ -228,10 +234,12 @@ def _feed(connection: Connection, snapshot: Snapshot, listener: Listener) -> Log
         return None
 
 
-def _told(feed: LogFeed, listener: Listener) -> Iterator[LogEvent]:
+def _hear(feed: LogFeed, listener: Listener, heard: queue.SimpleQueue[LogEvent | None]) -> None:
+    """On a thread of its own, so that the log is told while the host still works. None ends it."""
     for event in feed:
         listener.log(event)
-        yield event
+        heard.put(event)
+    heard.put(None)
     if feed.problem:
         listener.note(f"named's log: {feed.problem}")
 

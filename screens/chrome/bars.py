@@ -42,6 +42,18 @@ def key_name(key: str) -> str:
     return KEY_NAMES.get(key, key)
 
 
+PRINTED = {"question_mark", "slash", "colon", "space", "enter"}
+"""Keys by name that a text field takes as text."""
+
+
+def key_in(command: Command, *, typing: bool) -> str:
+    """The key to show: the first one, or while a text has the keyboard the first that is not text. Empty: none."""
+    for key in command.keys:
+        if not typing or (len(key) > 1 and key not in PRINTED):
+            return key
+    return ""
+
+
 class HostBar(Static):
     """Host, address, user and privilege, mode, link: never out of sight."""
 
@@ -98,20 +110,23 @@ class KeyBar(Static):
 
     def __init__(self) -> None:
         super().__init__("", classes="keybar")
-        self._entries: list[tuple[Command, str]] = []
+        self._entries: list[tuple[Command, str, str]] = []
 
-    def show(self, entries: Sequence[tuple[Command, str]]) -> None:
-        if list(entries) != self._entries:
-            self._entries = list(entries)
+    def show(self, entries: Sequence[tuple[Command, str]], *, typing: bool = False) -> None:
+        """Commands with the reason against each; `typing`: a text has the keyboard."""
+        keyed = [(command, key_in(command, typing=typing), reason) for command, reason in entries]
+        keyed = [entry for entry in keyed if entry[1]]
+        if keyed != self._entries:
+            self._entries = keyed
             self.refresh()
 
     def render(self) -> Content:
         room = self.size.width
         parts: list[Content] = []
         entries = sorted(self._entries, key=lambda entry: entry[0].verb != "help")
-        for command, reason in entries:
+        for command, key, reason in entries:
             part = Content.assemble(
-                (f" {key_name(command.keys[0])}", "dim" if reason else "bold $accent"),
+                (f" {key_name(key)}", "dim" if reason else "bold $accent"),
                 (f" {command.title} ", "dim" if reason else ""),
             )
             if part.cell_length > room:

@@ -43,7 +43,7 @@ class PlanDialog(OpsDialog):
     def body(self) -> ComposeResult:
         yield Static(content(self.plan.title).stylize("bold"), classes="heading")
         with VerticalScroll(classes="reading"):
-            yield Static(coloured(self.preview.lines()))
+            yield Static(coloured(self.preview.lines()[1:]))
         yield Static("", classes="standing")
         if self.plan.risk is Risk.HIGH:
             word = Input(placeholder=f"type {self.plan.object} to allow Apply", compact=True)
@@ -56,7 +56,7 @@ class PlanDialog(OpsDialog):
 
     def refresh_bars(self) -> None:
         super().refresh_bars()
-        if not self.is_mounted:
+        if not self.query(".standing"):
             return
         session = self.session
         where = content(self.plan.host).stylize("bold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -18,6 +19,7 @@ from console.dns.propagation import Target, Update
 from screens.base import OpsDialog
 from screens.safe import content
 from screens.widgets.logview import LogView
+from screens.zone_watch import line_of, spans
 
 ENDS = {
     State.APPLIED: ("✔", "$text-success"),
@@ -28,13 +30,13 @@ ENDS = {
     State.BROKEN: ("✖", "$text-error bold"),
     State.UNKNOWN: ("?", "$text-warning bold"),
 }
-BAD_PHASES = ("failed",)
-QUIET_PHASES = ("start",)
+QUIET_PHASES = ("start", "done")
+"""They mark the way; what came of a step is told by its other events."""
 
 
 def step_line(event: StepEvent) -> Content:
     """Glyph, phase, what it was, and the first line that the tool said."""
-    bad = event.phase in BAD_PHASES
+    bad = event.phase == "failed" or event.exit_status not in (None, 0)
     glyph, style = (
         ("✖", "$text-error") if bad else ("↶", "$text-warning") if "undo" in event.phase else ("✔", "$text-success")
     )
@@ -84,12 +86,14 @@ class RunDialog(OpsDialog):
         self.events: list[StepEvent] = []
         self.notes: list[str] = []
         self.servers: dict[Target, Update | None] = {}
+        self.lines: list[str] = []
+        """Of named's log, as it wrote them."""
 
     def body(self) -> ComposeResult:
         yield Static(content(self.plan.title).stylize("bold"), classes="heading")
         with VerticalScroll(classes="reading"):
             yield Static("", classes="course")
-        yield LogView(empty="named's log: nothing yet.", classes="runlog")
+        yield LogView(spans=spans, empty="named's log: nothing yet.", classes="runlog")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -98,13 +102,17 @@ class RunDialog(OpsDialog):
 
     # What happens; called on the UI loop
 
+    def follow(self, targets: Iterable[Target]) -> None:
+        self.servers = dict.fromkeys(targets)
+
     def step(self, event: StepEvent) -> None:
         self.events.append(event)
         self.draw()
 
     def logged(self, event: LogEvent) -> None:
-        if self.is_mounted:
-            self.query_one(LogView).append([f"{event.time[11:19] or event.time} {event.text}"])
+        self.lines.append(event.text)
+        for view in self.query(LogView):
+            view.append([line_of(event, brief=True)])
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -130,7 +138,7 @@ class RunDialog(OpsDialog):
         self.finish()
 
     def draw(self) -> None:
-        if not self.is_mounted:
+        if not self.query(".course"):
             return
         lines = [step_line(event) for event in self.events if event.phase not in QUIET_PHASES]
         if self.outcome is not None:
@@ -146,7 +154,7 @@ class RunDialog(OpsDialog):
                 lines.append(Content("The answer was lost. Press 9 (journal), then a, to ask the host how it ended."))
         elif not self.finished:
             lines.append(Content.styled("◌ on the host; it finishes there even if this link is cut", "dim"))
-        if self.servers:
+        if self.servers and self.outcome is not None and self.outcome.good:
             lines.append(Content.styled("Name servers", "bold"))
             lines.extend(server_line(target, update) for target, update in self.servers.items())
         lines.extend(content(f"· {note}").stylize("dim") for note in self.notes)
@@ -180,6 +188,9 @@ class RunDialog(OpsDialog):
                 parts.append(content(f"    SOA asked from {asked}: {answer.rcode or answer.problem} {answer.records}"))
             if update is not None and update.event is not None:
                 parts.append(content(f"    log: {update.event.text}"))
+        if self.lines:
+            parts.append(Content.styled("named's log meanwhile", "bold"))
+            parts.extend(content(line) for line in self.lines[-500:])
         return Content("\n").join(parts)
 
     def do_leave(self) -> None:

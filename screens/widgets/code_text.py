@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from rich.cells import cell_len, get_character_cell_size
 from textual.document._document import Document, EditResult, Location
@@ -20,6 +21,16 @@ from textual.geometry import Offset, Size
 from console.visible import TAB_STOP, is_plain, token
 
 _LINE_END = re.compile(r"\r\n|\n")
+
+
+class Highlighter(Protocol):
+    """What colours a line; `console.dns.highlight` is one."""
+
+    def spans(self, line: str, state: Any) -> Sequence[tuple[int, int, str]]:
+        """`(start, end, kind)` in characters of the line, which starts in a state."""
+
+    def state_before(self, lines: Sequence[str], index: int, known: dict[int, Any] | None = None) -> Any:
+        """The state at the start of a line; `known` keeps states by line and is fed."""
 
 
 class Shown(NamedTuple):

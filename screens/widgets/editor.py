@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from rich.style import Style
 from textual import events
@@ -14,13 +14,13 @@ from textual.document._document_navigator import DocumentNavigator
 from textual.document._edit import Edit
 from textual.geometry import Region, Size
 from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import TextArea
 
 from console.findings import Finding, Severity
 from console.visible import TAB_STOP, decode, visible
 from screens.widgets.cells import MADE_VISIBLE, span_parts, styled
-from screens.widgets.code_text import CodeDocument, Shown, UnwrappedDocument, shown_line
+from screens.widgets.code_text import CodeDocument, Highlighter, Shown, UnwrappedDocument, shown_line
+from screens.widgets.line_view import drawn_lines, set_scrolled_size
 
 MAX_EDITED = 256 * 1024
 """Bytes; a larger text is shown read-only."""
@@ -33,16 +33,6 @@ SIGNS = {
     Severity.CRITICAL: ("✗", "error"),
 }
 """The glyph in the gutter and its style."""
-
-
-class Highlighter(Protocol):
-    """What colours a line; `console.dns.highlight` is one."""
-
-    def spans(self, line: str, state: Any) -> Sequence[tuple[int, int, str]]:
-        """`(start, end, kind)` in characters of the line, which starts in a state."""
-
-    def state_before(self, lines: Sequence[str], index: int, known: dict[int, Any] | None = None) -> Any:
-        """The state at the start of a line; `known` keeps states by line and is fed."""
 
 
 class CodeEditor(TextArea):
@@ -189,14 +179,7 @@ class CodeEditor(TextArea):
 
     def _refresh_size(self) -> None:
         width, height = self.document.get_size(TAB_STOP)
-        size = Size(width + self.gutter_width + 1, height)
-        if size != self.virtual_size:
-            self.set_reactive(Widget.virtual_size, size)
-            self._refresh_scrollbars()
-            if self.show_vertical_scrollbar:
-                self.vertical_scrollbar.window_virtual_size = size.height
-            if self.show_horizontal_scrollbar:
-                self.horizontal_scrollbar.window_virtual_size = size.width
+        set_scrolled_size(self, Size(width + self.gutter_width + 1, height))
         self.refresh()
 
     def get_column_width(self, row: int, column: int) -> int:
@@ -319,19 +302,7 @@ class CodeEditor(TextArea):
         return style
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        if any(self.styles.gutter):
-            return Widget.render_lines(self, crop)
-        filters = self.get_line_filters()
-        _, background = self.background_colors
-        strips = []
-        for y in crop.line_range:
-            strip = self.render_line(y)
-            for line_filter in filters:
-                strip = strip.apply_filter(line_filter, background)
-            strips.append(strip)
-        if crop.column_span != (0, self.size.width):
-            strips = [strip.crop(*crop.column_span) for strip in strips]
-        return strips
+        return drawn_lines(self, crop)
 
     def render_line(self, y: int) -> Strip:
         scroll_x, scroll_y = self.scroll_offset

@@ -11,6 +11,34 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 
+def drawn_lines(widget: Widget, crop: Region) -> list[Strip]:
+    """The lines of a widget without the cache of styled lines that only boxes with borders or padding need."""
+    if any(widget.styles.gutter):
+        return Widget.render_lines(widget, crop)
+    filters = widget.get_line_filters()
+    _, background = widget.background_colors
+    strips = []
+    for y in crop.line_range:
+        strip = widget.render_line(y)
+        for line_filter in filters:
+            strip = strip.apply_filter(line_filter, background)
+        strips.append(strip)
+    first, last = crop.column_span
+    return strips if (first, last) == (0, widget.size.width) else [strip.crop(first, last) for strip in strips]
+
+
+def set_scrolled_size(widget: Widget, size: Size) -> None:
+    """Set what can be scrolled through. Textual would lay out the whole screen; only the scroll bars have to know."""
+    if size == widget.virtual_size:
+        return
+    widget.set_reactive(Widget.virtual_size, size)
+    widget._refresh_scrollbars()
+    if widget.show_vertical_scrollbar:
+        widget.vertical_scrollbar.window_virtual_size = size.height
+    if widget.show_horizontal_scrollbar:
+        widget.horizontal_scrollbar.window_virtual_size = size.width
+
+
 class LineView(ScrollView, can_focus=True):
     """Base of widgets on Textual's line API. Subclasses draw in `render_line` and keep what they drew."""
 
@@ -50,32 +78,12 @@ class LineView(ScrollView, can_focus=True):
         super().notify_style_update()
 
     def set_height(self, lines: int) -> None:
-        """Set the scrollable height. Textual would lay out the whole screen; only the scroll bar has to know."""
-        size = Size(self.size.width, lines)
-        if size == self.virtual_size:
-            return
-        self.set_reactive(Widget.virtual_size, size)
-        self._refresh_scrollbars()
-        if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.window_virtual_size = lines
+        """Say how many lines can be scrolled through."""
+        set_scrolled_size(self, Size(self.size.width, lines))
 
     def jump(self, line: int) -> None:
         """Scroll so that a line is at the top, as far as there are lines; at once."""
         self.scroll_to(y=line, animate=False, immediate=True)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Draw without the cache of styled lines that boxes with borders and padding need."""
-        if any(self.styles.gutter):
-            return super().render_lines(crop)
-        filters = self.get_line_filters()
-        _, background = self.background_colors
-        strips = []
-        for y in crop.line_range:
-            strip = self.render_line(y)
-            for line_filter in filters:
-                strip = strip.apply_filter(line_filter, background)
-            strips.append(strip)
-        if crop.column_span != (0, self.size.width):
-            first, last = crop.column_span
-            strips = [strip.crop(first, last) for strip in strips]
-        return strips
+        return drawn_lines(self, crop)

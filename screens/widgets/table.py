@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
 
-from console.visible import visible
-from screens.widgets.cells import cell_parts, fit, styled
-from screens.widgets.columns import GAP, GUTTER, Column, column_at, widths
-from screens.widgets.line_view import LineView
-from screens.widgets.view import View
-
-Row = TypeVar("Row")
+from screens.widgets.columns import Column, column_at
+from screens.widgets.table_lines import Row, TableLines
 
 
-class VirtualTable(LineView, Generic[Row]):
+class VirtualTable(TableLines[Row]):
     """Rows of any kind, shown through `cells(row)`, which is called for drawn rows only.
 
     The cursor and the marks belong to rows, by `identity(row)`, not to positions: both survive `update`.
@@ -37,42 +29,6 @@ class VirtualTable(LineView, Generic[Row]):
         cell_style: Names a style for a cell, given a row and the column's key: `good`, `notice`, `warning`, `error`,
             `muted` or `accent`; empty for none. The cell's text must tell the same without colours.
         empty: What is shown when there are no rows at all.
-    """
-
-    STYLE_PREFIX = "table--"
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "table--header",
-        "table--cursor",
-        "table--cursor-blurred",
-        "table--mark",
-        "table--empty",
-        "table--good",
-        "table--notice",
-        "table--warning",
-        "table--error",
-        "table--muted",
-        "table--accent",
-    }
-
-    DEFAULT_CSS = """
-    VirtualTable {
-        & > .table--header { color: $text-secondary; background: $surface; text-style: bold; }
-        & > .table--cursor { background: $primary-muted; text-style: bold; }
-        & > .table--cursor-blurred { background: $surface; }
-        & > .table--mark { color: $text-accent; text-style: bold; }
-        & > .table--empty { color: $text-muted; }
-        & > .table--good { color: $text-success; }
-        & > .table--notice { color: $text-primary; }
-        & > .table--warning { color: $text-warning; }
-        & > .table--error { color: $text-error; text-style: bold; }
-        & > .table--muted { color: $text-muted; }
-        & > .table--accent { color: $text-accent; }
-        &:ansi > .table--cursor { text-style: reverse; }
-        &:ansi > .table--header { text-style: bold underline; }
-        &:nocolor > .table--cursor { text-style: reverse; }
-        &:nocolor > .table--header { text-style: bold underline; }
-    }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -137,38 +93,6 @@ class VirtualTable(LineView, Generic[Row]):
         @property
         def control(self) -> VirtualTable[Any]:
             return self.table
-
-    def __init__(
-        self,
-        columns: Sequence[Column],
-        *,
-        identity: Callable[[Row], Hashable],
-        cells: Callable[[Row], Sequence[str]],
-        haystack: Callable[[Row], str] | None = None,
-        sort_key: Callable[[Row, str], Any] | None = None,
-        cell_style: Callable[[Row, str], str] | None = None,
-        empty: str = "Nothing here.",
-        name: str | None = None,
-        id: str | None = None,  # noqa: A002 - Textual's own name for it
-        classes: str | None = None,
-        disabled: bool = False,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
-        self.columns: tuple[Column, ...] = tuple(columns)
-        self.empty = empty
-        self._identity = identity
-        self._cells = cells
-        self._cell_style = cell_style
-        self._position_of = {column.key: position for position, column in enumerate(self.columns)}
-        self._view: View[Row] = View(
-            haystack=haystack or (lambda row: "\t".join(cells(row))),
-            sort_key=sort_key or (lambda row, key: cells(row)[self._position_of[key]]),
-        )
-        self._cursor = 0
-        self._cursor_key: Hashable | None = None
-        self._marks: set[Hashable] = set()
-        self._anchor: int | None = None
-        self._strips: dict[tuple[int, bool], Strip] = {}
 
     # -- what is in it
 
@@ -326,10 +250,6 @@ class VirtualTable(LineView, Generic[Row]):
 
     # -- placing
 
-    @property
-    def _page_height(self) -> int:
-        return self.scrollable_content_region.height - 1
-
     def _find(self, key: Hashable | None) -> int | None:
         """The line of a row: looked for where it was, then everywhere."""
         view, identity = self._view, self._identity
@@ -374,23 +294,6 @@ class VirtualTable(LineView, Generic[Row]):
         elif self._cursor >= top + page:
             self.jump(self._cursor - page + 1)
 
-    def _refresh_row(self, line: int) -> None:
-        y = line - self.scroll_offset.y + 1
-        if 1 <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
-
-    def _drawn_texts(self) -> list[tuple[str, ...]]:
-        """What the lines on the screen say, styles included, to be compared after a change."""
-        top = self.scroll_offset.y
-        lines = range(top, min(top + max(0, self.size.height - 1), len(self._view)))
-        return [self._look(line) for line in lines]
-
-    def _look(self, line: int) -> tuple[str, ...]:
-        row = self._view[line]
-        styles = (self._cell_style(row, column.key) for column in self.columns) if self._cell_style else ()
-        place = f"{line == self._cursor}{self._identity(row) in self._marks}"
-        return (place, *self._cells(row), *styles)
-
     def _repaint(self, before: list[tuple[str, ...]] | None) -> None:
         if before is None:
             self.refresh()
@@ -422,9 +325,6 @@ class VirtualTable(LineView, Generic[Row]):
         self._strips.clear()
         self._refresh_row(self._cursor)
 
-    def forget_strips(self) -> None:
-        self._strips.clear()
-
     def on_click(self, event: events.Click) -> None:
         x, y = event.get_content_offset_capture(self)
         if y < 1:
@@ -441,52 +341,5 @@ class VirtualTable(LineView, Generic[Row]):
         else:
             self._move(line)
 
-    def render_line(self, y: int) -> Strip:
-        if y == 0:
-            return self._header()
-        line = self.scroll_offset.y + y - 1
-        if line >= len(self._view):
-            return self._blank(y)
-        cursor = line == self._cursor
-        strip = self._strips.get((line, cursor))
-        if strip is None:
-            strip = self._strips[(line, cursor)] = self._row_strip(line, cursor)
-            if len(self._strips) > 1024:
-                self._strips.clear()
-        return strip
 
-    def _header(self) -> Strip:
-        key, descending = self._view.order
-        texts = []
-        for column, width in zip(self.columns, widths(self.columns, self.size.width), strict=True):
-            arrow = ("▼" if descending else "▲") if column.key == key else ""
-            texts.append(fit(visible(column.title) + arrow, width, column.align))
-        style = self.named_style("base") + self.named_style("header")
-        return styled([(" " * GUTTER + (" " * GAP).join(texts), style)], self.size.width, style)
-
-    def _blank(self, y: int) -> Strip:
-        base = self.named_style("base")
-        if y != 1 or len(self._view):
-            return Strip.blank(self.size.width, base)
-        text = f"No row matches “{visible(self.filter)}”." if self._view.rows else self.empty
-        text = fit(text, max(0, self.size.width - GUTTER))
-        return styled([(" " * GUTTER + text, base + self.named_style("empty"))], self.size.width, base)
-
-    def _row_strip(self, line: int, cursor: bool) -> Strip:
-        row = self._view[line]
-        marked = self._identity(row) in self._marks
-        base = self.named_style("base")
-        if cursor:
-            base += self.named_style("cursor" if self.has_focus else "cursor-blurred")
-        parts: list[tuple[str, Style]] = [("▸" if cursor else " ", base)]
-        parts.append(("●", base + self.named_style("mark")) if marked else (" ", base))
-        parts.append((" ", base))
-        cells_of = widths(self.columns, self.size.width)
-        name_style = self._cell_style
-        for position, (column, text) in enumerate(zip(self.columns, self._cells(row), strict=True)):
-            if position:
-                parts.append((" " * GAP, base))
-            name = name_style(row, column.key) if name_style else ""
-            style = base + self.named_style(name) if name else base
-            parts += cell_parts(text, cells_of[position], column.align, style)
-        return styled(parts, self.size.width, base)
+__all__ = ["Column", "VirtualTable"]
