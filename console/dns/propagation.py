@@ -149,19 +149,20 @@ class Tracker:
         return [Update(target, state, text, answer.serial, False, None, answer, at)]
 
     def logged(self, event: LogEvent, at: float) -> list[Update]:
-        """A line of the primary's log."""
+        """A line of the primary's log. Lines before the first that names the serial are from before the change."""
         if event.zone != self.zone.name or (event.view and self.zone.view and event.view != self.zone.view):
             return []
         if event.serial is not None and event.kind is not Kind.SERIAL_BACK and event.serial != self.serial:
             return []
         if event.serial == self.serial:
             self._begun = True
-        if not self._begun and event.kind is not Kind.NOT_LOADED:
+        if not self._begun:
             return []
         if event.kind is Kind.NOTIFIES:
             self._notifies = True
         if not event.peer:
-            return [Update(None, State.WAITING, event.text, event.serial, False, event, None, at)]
+            state = _STATES.get(event.kind, State.WAITING)
+            return [Update(None, state, event.text, event.serial, False, event, None, at)]
         updates = []
         for target, seen in self._seen.items():
             if _same(target.address, event.peer):
@@ -173,6 +174,11 @@ class Tracker:
         return updates or [
             Update(None, _STATES.get(event.kind, State.WAITING), event.text, event.serial, False, event, None, at)
         ]
+
+    def log_ended(self, at: float) -> list[Update]:
+        """No more lines will come: from now on their absence means nothing."""
+        self._has_log = False
+        return []
 
     def finish(self, at: float) -> list[Update]:
         """Time is up: the reason for every target that did not follow."""

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
-from console.dns.ask import Answer, Vantage, ask
+from console.dns.ask import TIMEOUT, Answer, Vantage, ask
 from console.dns.namedlog import Follower, LogEvent, follow_script
 from console.dns.propagation import Target, Tracker, Update, notified
 from console.dns.state import LogSource, Zone
@@ -32,6 +33,8 @@ exit 0"""
 
 class LogFeed:
     """Log events as they come, from before a change until `close()`. A context manager.
+
+    Open it before a change is applied, with `last=0`, or right after with the default.
 
     `problem` says why it ended early, in words.
     """
@@ -158,18 +161,28 @@ def watch(
 
     def poll(target: Target) -> None:
         pause = _FIRST_PAUSE
+        asked_from = vantage
         while not ended.is_set():
-            answer = _asked(target, zone.name, connection, deadline, vantage)
-            heard.put(lambda at, answer=answer: tracker.heard(target, answer, at))  # type: ignore[misc]
+            try:
+                answer = _asked(target, zone.name, asked_from, connection, min(TIMEOUT, deadline / 2))
+            except Exception as error:
+                heard.put(partial(_raise, error))
+                return
+            asked_from = vantage if answer.silent else answer.vantage
+            heard.put(partial(tracker.heard, target, answer))
             if tracker.settled(target) or answer.serial == serial or ended.wait(pause):
                 return
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def listen(feed: Iterable[LogEvent]) -> None:
-        for event in feed:
-            if ended.is_set():
-                return
-            heard.put(lambda at, event=event: tracker.logged(event, at))  # type: ignore[misc]
+        try:
+            for event in feed:
+                if ended.is_set():
+                    return
+                heard.put(partial(tracker.logged, event))
+        except Exception as error:
+            heard.put(partial(_raise, error))
+        heard.put(tracker.log_ended)
 
     yield from tracker.start()
     for target in wanted:
@@ -192,8 +205,13 @@ def watch(
         ended.set()
 
 
-def _asked(target: Target, name: str, connection: Connection | None, deadline: float, vantage: Vantage) -> Answer:
-    timeout = min(3.0, deadline / 2)
+def _raise(error: Exception, at: float) -> list[Update]:
+    """What a thread could not say: raised where the watch is read."""
+    raise error
+
+
+def _asked(target: Target, name: str, vantage: Vantage, connection: Connection | None, timeout: float) -> Answer:
+    """From the vantage that was answered last; here first, and from the host when it is silent here."""
     if vantage == "host" and connection is not None:
         return ask(target.address, target.port, name, "SOA", vantage="host", connection=connection, timeout=timeout)
     answer = ask(target.address, target.port, name, "SOA", timeout=timeout)

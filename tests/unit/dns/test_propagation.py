@@ -1,5 +1,8 @@
 """The pure core: what is heard and logged, and the reason each server ends with."""
 
+import threading
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -114,6 +117,15 @@ def test_without_a_log_nobody_is_blamed_for_refusing_notify() -> None:
     assert reason([], OLD, has_log=False)[0] is State.WAITING
 
 
+def test_a_log_that_ended_blames_nobody_either() -> None:
+    core = tracker()
+    for event in (LOADED, SENT):
+        core.logged(event, 0.0)
+    core.heard(NS2, OLD, 0.0)
+    assert core.log_ended(1.0) == []
+    assert core.finish(2.0)[0].state is State.WAITING
+
+
 def test_lines_from_before_the_change_and_of_other_zones_do_not_count() -> None:
     core = tracker()
     denied = parse_line(PEER + "zone transfer 'a.test/AXFR/IN' denied")
@@ -193,3 +205,64 @@ def test_a_watch_with_nothing_to_ask_ends_at_once() -> None:
     nowhere = Target("ns.invalid", "", problem="No address.")
     (update,) = watch(ZONE, 7, (nowhere,), deadline=30)
     assert (update.state, update.final, update.text) == (State.UNREACHABLE, True, "No address.")
+
+
+def test_who_is_silent_here_is_asked_from_the_host_and_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def fake(address: str, port: int, name: str, rdtype: str, *, vantage: str = "here", **more: object) -> Answer:
+        asked.append(vantage)
+        if vantage == "here":
+            return SILENT
+        return replace(OLD if len(asked) < 4 else GOOD, vantage="host")
+
+    monkeypatch.setattr("console.dns.watch.ask", fake)
+    updates = list(watch(ZONE, 7, (NS2,), connection=object(), deadline=20))  # type: ignore[arg-type]
+    assert asked == ["here", "host", "host", "host"]
+    assert [(update.state, update.final) for update in updates] == [(State.WAITING, False), (State.FOLLOWED, True)]
+
+
+def test_silence_from_both_sides_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fake(address: str, port: int, name: str, rdtype: str, *, vantage: str = "here", **more: object) -> Answer:
+        return replace(SILENT, vantage=vantage, problem=f"nothing {vantage}")  # type: ignore[arg-type]
+
+    monkeypatch.setattr("console.dns.watch.ask", fake)
+    updates = list(watch(ZONE, 7, (NS2,), connection=object(), deadline=0.3))  # type: ignore[arg-type]
+    assert updates[-1].final
+    assert updates[-1].text == "No answer, asked from the host: nothing host; from this machine: nothing here."
+
+
+def test_a_watch_can_be_stopped_from_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+
+    def fake(*args: object, **more: object) -> Answer:
+        stop.set()
+        return OLD
+
+    monkeypatch.setattr("console.dns.watch.ask", fake)
+    began = time.monotonic()
+    updates = list(watch(ZONE, 7, (NS2,), deadline=60, stop=stop))
+    assert time.monotonic() - began < 10
+    assert updates[-1].final
+
+
+def test_log_events_reach_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = threading.Event()
+
+    def fake(*args: object, **more: object) -> Answer:
+        return GOOD if seen.is_set() else OLD
+
+    def events() -> Iterator[LogEvent]:
+        yield LOADED
+        yield SENT
+        seen.set()
+
+    monkeypatch.setattr("console.dns.watch.ask", fake)
+    updates = list(watch(ZONE, 7, (NS2,), events=events(), deadline=20))
+    assert [update.event for update in updates if update.event] == [LOADED, SENT]
+    assert updates[-1].state is State.FOLLOWED
+
+
+def test_a_name_that_dns_does_not_know_is_raised_where_the_watch_is_read() -> None:
+    with pytest.raises(ValueError, match="not a DNS question"):
+        list(watch(replace(ZONE, name="a..b"), 7, (NS2,), deadline=20))

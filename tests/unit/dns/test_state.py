@@ -79,6 +79,16 @@ def test_a_host_without_bind() -> None:
     assert (seen.zones, seen.running, seen.rndc, seen.log) == ((), False, (), None)
 
 
+def test_without_root_the_reason_is_told() -> None:
+    data = (Path(__file__).parents[2] / "captures" / "named-checkconf" / "9.18" / "probe-nobody.out").read_bytes()
+    seen = parse(data, "h", 1.0)
+    assert seen.running
+    first, second = seen.findings
+    assert (first.why, str(first.where)) == ("open: /etc/bind/rndc.key: permission denied", "/etc/bind/named.conf:1")
+    assert "sudo" in first.hint
+    assert "permission denied" in second.evidence
+
+
 def test_a_config_error_stands_on_its_line() -> None:
     data = (
         b"@tools\n|named-checkconf /c\n@named\n|pid 5\n|config /etc/bind/named.conf\n"
