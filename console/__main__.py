@@ -18,7 +18,7 @@ def main(words: list[str] | None = None) -> int:
         sys.stderr.write("opsconsole: the screen needs a terminal.\n  `opsconsole --help` shows what works without.\n")
         return 64
     # Something to look at while Textual is imported; the screen covers it.
-    os.write(1, b"opsconsole is opening\xe2\x80\xa6\r\n")
+    os.write(1, b"opsconsole is opening\xe2\x80\xa6\n")
     return _screen(host)
 
 

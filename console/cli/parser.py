@@ -132,7 +132,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _say(why: Stop, *, as_json: bool) -> None:
-    """The reason: on stderr for a person; with --json on stdout too, unless the command's own object is there already."""
+    """The reason on stderr; with --json on stdout too, unless the command's own object is there already."""
     from console.cli.output import Output
 
     try:
