@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import paramiko
 
 _CHUNK = 1 << 18
+_ALL = 1 << 30
+"""paramiko moves the rest of a buffer at every read, so it is always read whole; the window bounds it."""
 
 EXIT_STATUS_WAIT = 1.0
 """Seconds."""
@@ -61,8 +63,8 @@ class ChannelProcess:
             channel = self._channel
             over = channel.eof_received or channel.closed or self._closing or self._gone
             try:
-                out = channel.recv(_CHUNK) if channel.recv_ready() else b""
-                err = channel.recv_stderr(_CHUNK) if channel.recv_stderr_ready() else b""
+                out = channel.recv(_ALL) if channel.recv_ready() else b""
+                err = channel.recv_stderr(_ALL) if channel.recv_stderr_ready() else b""
             except _broken():
                 self._gone = True
                 return None

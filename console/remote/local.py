@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Mapping
 from typing import IO
 
@@ -114,7 +115,7 @@ class LocalProcess:
         self._once = threading.Lock()
         self._lock = threading.Lock()
         self._released = False
-        self._pending = b""
+        self._pending: deque[memoryview] = deque()
         self._last = False
         os.set_blocking(self._stdin.fileno(), False)
         self._selector = selectors.DefaultSelector()
@@ -125,15 +126,16 @@ class LocalProcess:
         with self._lock:
             if self._released or self._last:
                 return
-            self._pending += data
+            if data:
+                self._pending.append(memoryview(data))
             self._last = last
             self._feed()
-            if self._pending:
+            if self._pending and not self._registered(self._stdin):
                 self._selector.register(self._stdin, selectors.EVENT_WRITE)
 
     def read(self, timeout: float | None) -> tuple[bytes, bytes] | None:
         with self._lock:
-            if self._closing.is_set() or not self._open_outputs():
+            if self._closing.is_set() or not (self._registered(self._stdout) or self._registered(self._stderr)):
                 return None
             out = err = b""
             for key, _ in self._selector.select(timeout):
@@ -169,8 +171,8 @@ class LocalProcess:
         except subprocess.TimeoutExpired:
             threading.Thread(target=self._popen.wait, name="opsconsole-reaper", daemon=True).start()
 
-    def _open_outputs(self) -> bool:
-        return any(key.fileobj in (self._stdout, self._stderr) for key in self._selector.get_map().values())
+    def _registered(self, pipe: IO[bytes]) -> bool:
+        return any(key.fileobj is pipe for key in self._selector.get_map().values())
 
     def _take(self, pipe: IO[bytes]) -> bytes:
         data = os.read(pipe.fileno(), _CHUNK)
@@ -182,12 +184,15 @@ class LocalProcess:
         """Writes as much as the pipe takes now. A process that reads no more gets no more: that is its own affair."""
         try:
             while self._pending:
-                self._pending = self._pending[os.write(self._stdin.fileno(), self._pending[:_CHUNK]) :]
+                self._pending[0] = self._pending[0][os.write(self._stdin.fileno(), self._pending[0]) :]
+                if not self._pending[0]:
+                    self._pending.popleft()
         except BlockingIOError:
             return
         except BrokenPipeError:
-            self._pending, self._last = b"", True
-        if any(key.fileobj is self._stdin for key in self._selector.get_map().values()):
+            self._pending.clear()
+            self._last = True
+        if self._registered(self._stdin):
             self._selector.unregister(self._stdin)
         if self._last:
             self._stdin.close()

@@ -13,8 +13,9 @@ from console.remote.connection import Privilege
 from console.remote.errors import Cancelled, LinkLost, SudoRefused
 from console.remote.local import Local
 from console.remote.prompter import Ask
+from console.remote.ssh import Ssh
 from console.remote.wire import PATH
-from tests.unit.remote.private_sshd import Answers
+from tests.unit.remote.private_sshd import Answers, PrivateSshd
 
 PASSWORD = "correct horse % battery"
 
@@ -255,3 +256,21 @@ def test_the_password_is_nowhere_but_on_stdin(host: Callable[..., Local], tmp_pa
     assert b"opsc" in result.stdout
     assert PASSWORD.encode() not in result.stdout + result.stderr + result.noise
     assert PASSWORD not in repr(result) + repr(vars(connection)) + repr(vars(connection._password))
+
+
+def test_the_gate_is_the_same_over_ssh(sshd: PrivateSshd, tmp_path: Path) -> None:
+    write(tmp_path / "id", '#!/bin/sh\n[ "$1" = -u ] && echo 1000 || echo ops\n')
+    probe, rest = FAKES["password"]
+    write(tmp_path / "sudo", START.replace("PROBE", probe) + rest + "\n")
+    prompter = Answers("guess", PASSWORD)
+    connection = Ssh("box", sshd.target, prompter, path=f"{tmp_path}:{PATH}")
+    try:
+        with pytest.raises(SudoRefused, match="wrong password"):
+            connection.run("cat", stdin=PAYLOAD, sudo=True)
+        for _ in range(2):
+            assert connection.run("cat", stdin=PAYLOAD * 60, sudo=True).stdout == PAYLOAD * 60
+        assert connection.privilege is Privilege.SUDO
+        assert [word for word in tried(tmp_path) if word] == ["guess", PASSWORD, PASSWORD]
+        assert [question.failed for question in prompter.asked] == [False, True]
+    finally:
+        connection.close()
