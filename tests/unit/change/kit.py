@@ -93,57 +93,16 @@ def run(*argv: str, **more: Any) -> RunCommand:
     return RunCommand(argv, "because", **more)
 
 
-TOOLS = [
-    "awk",
-    "base64",
-    "bash",
-    "cat",
-    "chmod",
-    "chown",
-    "cmp",
-    "cp",
-    "cut",
-    "date",
-    "dd",
-    "df",
-    "env",
-    "false",
-    "flock",
-    "grep",
-    "head",
-    "id",
-    "ln",
-    "ls",
-    "mkdir",
-    "mkfifo",
-    "mktemp",
-    "mv",
-    "openssl",
-    "ps",
-    "readlink",
-    "rm",
-    "rmdir",
-    "sed",
-    "setsid",
-    "sh",
-    "sha256sum",
-    "sleep",
-    "sort",
-    "stat",
-    "sync",
-    "tail",
-    "timeout",
-    "touch",
-    "tr",
-    "true",
-    "wc",
-]
+TOOLS = """
+    awk base64 bash cat chmod chown cmp cp cut date dd df env false flock grep head id ln ls mkdir mkfifo mktemp mv
+    openssl ps readlink rm rmdir sed setsid sh sha256sum sleep sort stat sync tail timeout touch tr true wc
+"""
 
 
 def tool_path(without: Sequence[str], folder: Path) -> str:
     """A PATH of one directory that has the usual tools but some."""
     folder.mkdir()
-    for name in TOOLS:
+    for name in TOOLS.split():
         found = shutil.which(name, path=PATH)
         if found and name not in without:
             (folder / name).symlink_to(found)

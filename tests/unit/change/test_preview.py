@@ -101,24 +101,13 @@ def any_plan(chance: random.Random) -> Plan:
             base, new = content(), content()
             if base is None and new is None:
                 new = b""
-            return EditFile(
-                f"/{number}{text()}".rstrip("/"), text(), base, new, (text(), "{temp}"), text(), (0, 1), 0o600
-            )
+            check = (text(), "{temp}")
+            return EditFile(f"/{number}{text()}", text(), base, new, check, text(), (0, 1), 0o600)
         return RunCommand((text(), text()), text(), probe(), (text(),), probe(), (0, 7), chance.random() < 0.3, 5.0)
 
     steps = tuple(step(number) for number in range(chance.randrange(1, 5)))
-    return Plan(
-        "h",
-        "s",
-        text(),
-        text(),
-        steps,
-        chance.choice(list(Risk)),
-        chance.random() < 0.5,
-        text(),
-        (text(),),
-        {text(): text()},
-    )
+    risk, sudo = chance.choice(list(Risk)), chance.random() < 0.5
+    return Plan("h", "s", text(), text(), steps, risk, sudo, text(), (text(),), {text(): text()})
 
 
 def test_what_is_shown_is_what_travels() -> None:
