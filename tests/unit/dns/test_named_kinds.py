@@ -21,10 +21,11 @@ pytestmark = pytest.mark.skipif(tool("named") is None, reason="named is not inst
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateNamed]:
     named = PrivateNamed(tmp_path_factory.mktemp("plain"))
-    for name in ("dyn.test", "signed.test"):
+    for name in ("dyn.test", "signed.test", "hand.test"):
         named.write_zone(name, OLD)
     named.configure(
         """zone "dyn.test" { type primary; file "dyn.test"; allow-update { 127.0.0.1; }; notify no; };
+zone "hand.test" { type primary; file "hand.test"; notify no; };
 zone "signed.test" { type primary; file "signed.test"; inline-signing yes; dnssec-policy default; notify no; };"""
     )
     try:
@@ -104,3 +105,20 @@ def test_every_view_that_shares_the_file_follows(views: PrivateNamed, local: Loc
         assert f"serial: {OLD + 1}" in views.rndc("zonestatus", "shared.test", "IN", view)
     both = [zone.serial_served for zone in look(local, views).zones if zone.kind == "primary"]
     assert both == [OLD + 1, OLD + 1]
+
+
+def test_a_file_edited_by_hand_is_seen_and_reloaded(plain: PrivateNamed, local: Local, tmp_path: Path) -> None:
+    path = plain.write_zone("hand.test", OLD + 5)
+    snapshot = served.ask_server(look(local, plain), local)
+    zone = zone_of(snapshot, "hand.test")
+    assert [(finding.id, finding.fix) for finding in zone.findings] == [("S001", "reload")]
+    outcome = carry_out(changes.plan_reload(snapshot, zone), local, tmp_path)
+    assert outcome.state is State.APPLIED, outcome
+    assert zone_of(served.ask_server(look(local, plain), local), "hand.test").findings == ()
+
+    plain.write_zone("hand.test", OLD + 6)
+    path.write_bytes(path.read_bytes() + b"bad A 1.2.3\n")
+    snapshot = served.ask_server(look(local, plain), local)
+    outcome = carry_out(changes.plan_reload(snapshot, zone_of(snapshot, "hand.test")), local, tmp_path)
+    assert outcome.state is State.ROLLED_BACK, outcome
+    assert zone_of(served.ask_server(look(local, plain), local), "hand.test").serial_served == OLD + 5
