@@ -26,6 +26,8 @@ _STYLES = {Kind.HEADER: "bold", Kind.ADDED: "green", Kind.REMOVED: "red", Kind.H
 _QUIET = ("start", "done")
 """Phases that say nothing which the next line does not say better."""
 
+Post = Callable[[Callable[[], None]], None]
+
 STATUS = {
     State.APPLIED: FINE,
     State.ALREADY: FINE,
@@ -66,31 +68,30 @@ def agreed(arguments: Namespace, here: Open, plan: Plan) -> bool:
     return bool(arguments.yes) or here.prompter.confirm(f"\nDo this on {here.host.name}? [yes/no] ")
 
 
-def carry_out(here: Open, plan: Plan) -> Outcome:
-    """Applies the plan, says each step as it happens, and returns its outcome, which is in the journal by then.
+def do(here: Open, name: str, work: Callable[[Post, threading.Event], Outcome]) -> Outcome:
+    """Runs `work` on a thread of its own and says what it posts; its outcome is in the journal by then.
 
     A signal does not stop what runs on the host: TERM, HUP and the first INT wait for the outcome, so that it is
-    written down. A second INT leaves at once.
+    written down, and end the watching of name servers. A second INT leaves at once.
+
+    Args:
+        name: the transaction.
+        work: gets `post`, which has something said here, and an event that asks it to end its watching.
 
     Raises:
-        Stop: the user left before the outcome was known.
+        Stop: the user left before the outcome was known, or a signal ended it.
     """
-    name = new_transaction()
-    journal = Journal()
-    heard: queue.SimpleQueue[StepEvent | Outcome | BaseException] = queue.SimpleQueue()
+    heard: queue.SimpleQueue[Callable[[], None] | Outcome | BaseException] = queue.SimpleQueue()
+    stop = threading.Event()
 
-    def work() -> None:
+    def run() -> None:
         try:
-            shown = plan.digest()
-            outcome = apply(
-                plan, here.connection, journal, mode=Mode.ACT, shown=shown, on_event=heard.put, transaction=name
-            )
-            heard.put(_asked_again(outcome, here, plan, journal))
+            heard.put(work(heard.put, stop))
         except BaseException as why:
             heard.put(why)
 
-    with _signals(here, name) as interrupted:
-        threading.Thread(target=work, name="apply", daemon=True).start()
+    with _signals(here, name, stop) as interrupted:
+        threading.Thread(target=run, name="apply", daemon=True).start()
         while True:
             try:
                 item = heard.get(timeout=0.1)
@@ -100,16 +101,35 @@ def carry_out(here: Open, plan: Plan) -> Outcome:
                         UNKNOWN, f"Left while {name} was running on {here.host.name}.", ADVICE[State.UNKNOWN]
                     ) from None
                 continue
-            if isinstance(item, StepEvent):
-                interrupted.quietly(lambda event=item: say(here, plan, event))  # type: ignore[misc]
-            elif isinstance(item, Outcome):
-                interrupted.quietly(lambda outcome=item: tell(here, outcome))  # type: ignore[misc]
-                break
-            else:
+            if isinstance(item, BaseException):
                 raise item
+            if isinstance(item, Outcome):
+                break
+            interrupted.quietly(item)
     if interrupted.ended_by:
         raise Stop(STATUS[item.state], f"Ended by {interrupted.ended_by}; {name} is {item.state.value}.")
     return item
+
+
+def carry_out(here: Open, plan: Plan) -> Outcome:
+    """Applies a plan that nobody else has to follow, and says each step as it happens."""
+    name, journal = new_transaction(), Journal()
+
+    def work(post: Post, _stop: threading.Event) -> Outcome:
+        outcome = apply(
+            plan,
+            here.connection,
+            journal,
+            mode=Mode.ACT,
+            shown=plan.digest(),
+            on_event=lambda event: post(lambda: say(here, plan, event)),
+            transaction=name,
+        )
+        outcome = asked_again(outcome, here, plan, journal)
+        post(lambda: tell(here, outcome))
+        return outcome
+
+    return do(here, name, work)
 
 
 def say(here: Open, plan: Plan, event: StepEvent) -> None:
@@ -130,7 +150,7 @@ def tell(here: Open, outcome: Outcome) -> None:
         here.out.line(f"  {ADVICE[outcome.state]}")
 
 
-def _asked_again(outcome: Outcome, here: Open, plan: Plan, journal: Journal) -> Outcome:
+def asked_again(outcome: Outcome, here: Open, plan: Plan, journal: Journal) -> Outcome:
     """The outcome, or what the host says of it once the link is back."""
     if outcome.state is not State.UNKNOWN:
         return outcome
@@ -157,14 +177,16 @@ class _Interrupted:
 
 
 @contextmanager
-def _signals(here: Open, transaction: str) -> Iterator[_Interrupted]:
+def _signals(here: Open, transaction: str, stop: threading.Event) -> Iterator[_Interrupted]:
     state = _Interrupted()
 
     def ended(number: int, _frame: FrameType | None) -> None:
         state.ended_by = signal.Signals(number).name
+        stop.set()
 
     def interrupted(_number: int, _frame: FrameType | None) -> None:
         state.count += 1
+        stop.set()
         state.leave = state.count > 1
         if not state.leave:
             here.out.note(f"It runs on {here.host.name} and is not stopped halfway; waiting for its outcome.")

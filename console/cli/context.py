@@ -14,8 +14,8 @@ from console.cli.prompter import TtyPrompter
 from console.inventory import Host, Inventory, InventoryError, load
 
 if TYPE_CHECKING:
+    from console.dns.desk import Opened
     from console.dns.state import Snapshot, Zone
-    from console.dns.zoneread import ZoneContent
     from console.remote.connection import Connection
 
 
@@ -81,11 +81,10 @@ def opened(arguments: Namespace) -> Iterator[Open]:
 
 def survey(here: Open) -> Snapshot:
     """The server's zones, with what it serves."""
-    from console.dns.probe import read_snapshot
-    from console.dns.served import ask_server
-    from console.hosts import dns_paths
+    from console.dns import desk
+    from console.hosts import dns_view
 
-    return ask_server(read_snapshot(here.connection, dns_paths(here.host)), here.connection)
+    return desk.survey(here.connection, dns_view(here.host))
 
 
 def pick(snapshot: Snapshot, name: str, view: str | None) -> Zone:
@@ -107,20 +106,18 @@ def pick(snapshot: Snapshot, name: str, view: str | None) -> Zone:
     raise Stop(FAILED, f"{snapshot.host} has no zone {wanted}.", f"`opsconsole zone list {snapshot.host}` shows all.")
 
 
-def read(here: Open, snapshot: Snapshot, zone: Zone) -> ZoneContent:
+def read(here: Open, snapshot: Snapshot, zone: Zone) -> Opened:
     """The zone's file as it is now.
 
     Raises:
         Stop: it has none, or it cannot be read.
     """
-    from console.dns.zoneread import read_zone
+    from console.dns import desk
 
-    if zone.file is None:
-        raise Stop(FAILED, f"Zone {zone.name} has no file: it is a {zone.kind} zone.")
-    content = read_zone(here.connection, snapshot, zone)
-    if content.file.problem:
-        raise Stop(FAILED, f"{zone.file.path} cannot be read: {content.file.problem}.")
-    return content
+    try:
+        return desk.open_zone(here.connection, snapshot, zone)
+    except desk.Unreadable as why:
+        raise Stop(FAILED, str(why)) from why
 
 
 def _sentence(text: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.change.journal import Journal, JournalError
 from console.change.outcome import State
-from console.change.plan import EditFile, Plan, sha256
+from console.change.plan import EditFile, Plan
 from console.change.undo import UndoRefused, undo_plan
 from console.cli.change import STATUS, agreed, carry_out, need_consent
 from console.cli.context import Open, opened
@@ -62,38 +61,33 @@ def undo(arguments: Namespace) -> int:
         original = journal.plan(entry)
     except (JournalError, UndoRefused) as why:
         raise Stop(FAILED, f"{str(why)[:1].upper()}{str(why)[1:]}.") from why
-    arguments.host, arguments.zone, arguments.view = entry.host, entry.object, entry.facts.get("view", "")
+    arguments.host = entry.host
     with opened(arguments) as here:
         need_consent(arguments, here)
         if entry.subject == "dns" and any(isinstance(step, EditFile) for step in original.steps):
-            return _undo_zone(here, arguments, entry, original)
+            return _undo_zone(here, arguments, journal, entry)
         plan = undo_plan(entry, journal)
         return _done(here, arguments, plan)
 
 
-def _undo_zone(here: Open, arguments: Namespace, entry: JournalEntry, original: Plan) -> int:
+def _undo_zone(here: Open, arguments: Namespace, journal: Journal, entry: JournalEntry) -> int:
     """The old records come back under a serial that is newer still, or secondaries would not take them."""
-    from console.cli.zone_change import begin, carry
-    from console.dns.changes import NothingToDo, PlanRefused, plan_restore
+    from console.cli.context import survey
+    from console.cli.zone_change import Work, carry
+    from console.dns import desk
+    from console.dns.changes import NothingToDo, PlanRefused
+    from console.hosts import dns_view
 
-    edit = next(step for step in original.steps if isinstance(step, EditFile))
-    if edit.base is None or edit.content is None:
-        raise Stop(FAILED, f"{entry.transaction} made or removed a file; that is not taken back here.")
-    work = begin(here, arguments, "undo", edit.base)
-    if work.base != edit.content:
-        raise Stop(
-            FAILED,
-            f"{edit.path} is not what {entry.transaction} wrote any more (sha256 {sha256(work.base)}).",
-            f"Undo what came later first, or edit the zone: `opsconsole zone show {here.host.name} {work.zone.name}`.",
-        )
+    snapshot = survey(here)
     try:
-        plan = plan_restore(work.snapshot, entry.facts, work.base, edit.base, served=work.served, now=datetime.now(UTC))
+        zone, plan = desk.plan_undo(here.connection, dns_view(here.host), snapshot, journal, entry)
     except NothingToDo as why:
         here.out.line(str(why))
         return FINE
-    except PlanRefused as why:
+    except (PlanRefused, desk.Unreadable, JournalError) as why:
         raise Stop(FAILED, str(why)) from why
-    return carry(work, replace(plan, facts=plan.facts | {"undoes": entry.transaction}), ())
+    undoing = replace(plan, facts=plan.facts | {"undoes": entry.transaction})
+    return carry(Work(here, arguments, "undo", snapshot, zone), undoing)
 
 
 def _done(here: Open, arguments: Namespace, plan: Plan) -> int:

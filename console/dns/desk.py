@@ -18,7 +18,7 @@ from console.dns.ask import Answer, Vantage, ask
 from console.dns.namedlog import LogEvent
 from console.dns.propagation import Target, Update
 from console.dns.state import Snapshot, Zone, ZoneFile
-from console.dns.watch import LogFeed, targets, watch
+from console.dns.watch import DEADLINE, LogFeed, targets, watch
 from console.dns.zoneread import Include, read_zone
 from console.remote.connection import Connection
 from console.remote.errors import RemoteError
@@ -193,10 +193,16 @@ def carry_out(
     shown: str,
     listener: Listener,
     stop: threading.Event | None = None,
+    transaction: str | None = None,
+    deadline: float = DEADLINE,
 ) -> Outcome:
     """Applies a zone's plan, then follows the new serial to every name server. Blocks; `stop` ends the following.
 
     The log is followed from before the first step, so that what proves a step is not missed.
+
+    Args:
+        transaction: its id, for a caller that must know it beforehand.
+        deadline: seconds that the name servers get to follow.
     """
     content = next((step.content for step in plan.steps if isinstance(step, EditFile)), None)
     number = plan.facts.get("new_serial", "")
@@ -208,13 +214,23 @@ def carry_out(
     if feed is not None:
         threading.Thread(target=_hear, args=(feed, listener, heard), name="named-log", daemon=True).start()
     try:
-        outcome = apply(plan, connection, journal, mode=mode, shown=shown, on_event=listener.step)
+        outcome = apply(
+            plan, connection, journal, mode=mode, shown=shown, on_event=listener.step, transaction=transaction
+        )
         listener.ended(outcome)
         if outcome.good and serial and content is not None:
             text = zonefile.parse(content, zone.name)
             events = iter(heard.get, None) if feed is not None else None
             for update in watch(
-                zone, serial, wanted, text=text, connection=connection, events=events, vantage=view.vantage, stop=stop
+                zone,
+                serial,
+                wanted,
+                text=text,
+                connection=connection,
+                events=events,
+                vantage=view.vantage,
+                stop=stop,
+                deadline=deadline,
             ):
                 listener.update(update)
         return outcome

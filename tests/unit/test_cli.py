@@ -375,7 +375,7 @@ def test_put_is_served_followed_journaled_and_undone(run: Run, box: Path, tmp_pa
 
     status, out, err = run("undo", entry["transaction"], "--yes")
     assert status == 1
-    assert "is not what" in err
+    assert "was changed since" in err
 
 
 def test_put_of_the_same_text_does_nothing(run: Run, box: Path, tmp_path: Path) -> None:
