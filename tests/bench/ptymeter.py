@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyte
 
@@ -41,6 +42,19 @@ class Answer:
     """Seconds from the key to the last byte of the answer; 0 when none came."""
     size: int
     """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigures:
+    """What a key costs, over many presses."""
+
+    median: float
+    """Milliseconds from the key to the last byte of the answer."""
+    p95: float
+    cpu: float
+    """Milliseconds of processor, mean."""
+    size: int
+    """Bytes, median."""
 
 
 @dataclass
@@ -126,9 +140,19 @@ class PtyMeter:
         self.send(key)
         return self.drain(quiet)
 
-    def keys(self, key: str, count: int, quiet: float = 0.06) -> tuple[float, float, int]:
-        """The same key many times: median milliseconds, 95th percentile, median bytes."""
+    def cpu(self) -> float:
+        """Seconds of processor the program has used so far, all threads; a busy machine does not change it."""
+        used = 0
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            used += int((task / "schedstat").read_text().split()[0])
+        return used / 1e9
+
+    def keys(self, key: str, count: int, quiet: float = 0.06) -> KeyFigures:
+        """The same key many times."""
+        before = self.cpu()
         answers = [self.key(key, quiet) for _ in range(count)]
+        cpu = (self.cpu() - before) / count
         times = sorted(answer.settle * 1000 for answer in answers)
         ninety_fifth = times[min(len(times) - 1, int(len(times) * 0.95))]
-        return statistics.median(times), ninety_fifth, int(statistics.median(answer.size for answer in answers))
+        size = int(statistics.median(answer.size for answer in answers))
+        return KeyFigures(round(statistics.median(times), 1), round(ninety_fifth, 1), round(cpu * 1000, 1), size)

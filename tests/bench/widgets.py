@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from textual.app import App, ComposeResult
@@ -16,6 +17,7 @@ from screens.output import LeanOutput
 from screens.widgets.editor import CodeEditor
 from screens.widgets.logview import LogView
 from screens.widgets.table import Column, VirtualTable
+from tests.bench.ptymeter import KeyFigures, PtyMeter
 
 MAX_WAITING = 50_000
 """Lines: the reader pauses above this."""
@@ -111,14 +113,14 @@ class LogApp(LeanOutput):
 
 
 class EditorApp(LeanOutput):
-    """A zone of `count` lines, about 25 bytes each."""
+    """A zone of `count` lines, about 22 bytes each."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self.count = count
 
     def compose(self) -> ComposeResult:
-        text = "".join(f"h{n}\tIN A 192.0.2.{n % 250} ; x\n" for n in range(self.count))
+        text = "".join(f"h{n}\tIN A 192.0.2.{n % 250}\n" for n in range(self.count))
         looks = {"owner": "accent", "type": "notice", "comment": "muted", "error": "error"}
         yield CodeEditor(text, highlighter=highlight, looks=looks)
 
@@ -132,5 +134,67 @@ def program(name: str, *arguments: str) -> App[Any]:
     return programs[name](*arguments)
 
 
+def _run(*arguments: str) -> PtyMeter:
+    return PtyMeter([sys.executable, "-m", "tests.bench.widgets", *arguments])
+
+
+def measure_table(count: int) -> Iterator[tuple[str, KeyFigures]]:
+    with _run("table", str(count)) as terminal:
+        opened = terminal.wait_for("0A00000000")
+        yield f"table {count}: open", KeyFigures(opened * 1000, opened * 1000, terminal.cpu() * 1000, len(terminal.raw))
+        terminal.drain(0.5)
+        yield f"table {count}: key in view", terminal.keys("down", 20)
+        for _ in range(30):
+            terminal.key("down", 0.02)
+        yield f"table {count}: scrolling key", terminal.keys("down", 20)
+        yield f"table {count}: page down", terminal.keys("pagedown", 10)
+        terminal.key("/", 0.5)
+        for key in "user9":
+            yield f"table {count}: filter key {key}", terminal.keys(key, 1, 0.3)
+
+
+def measure_editor(count: int) -> Iterator[tuple[str, KeyFigures]]:
+    with _run("editor", str(count)) as terminal:
+        terminal.wait_for("h3 ")
+        terminal.drain(0.5)
+        yield f"editor {count}: typing", terminal.keys("x", 20)
+        for _ in range(40):
+            terminal.key("down", 0.02)
+        yield f"editor {count}: scrolling key", terminal.keys("down", 20)
+
+
+def measure_log(rate: int, seconds: float = 6.0) -> Iterator[tuple[str, KeyFigures]]:
+    """Keys while lines pour in; the rate is what the status line says in the end."""
+    with _run("log", str(rate)) as terminal:
+        terminal.wait_for("example.com")
+        times, sizes = [], []
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            pause = time.perf_counter() + 0.2
+            while time.perf_counter() < pause:
+                terminal._read(0.02)
+            shown, size, pressed = terminal.screen.display[-1], len(terminal.raw), time.perf_counter()
+            terminal.send("r")
+            while terminal.screen.display[-1] == shown and time.perf_counter() < pressed + 10:
+                terminal._read(0.02)
+            times.append((terminal.read_at - pressed) * 1000)
+            sizes.append(len(terminal.raw) - size)
+        times.sort()
+        reached = terminal.screen.display[-1].strip()
+        figures = KeyFigures(times[len(times) // 2], times[int(len(times) * 0.95)], 0.0, sorted(sizes)[len(sizes) // 2])
+        yield f"log at {rate or 'full speed'}: key; {reached}", figures
+
+
+def main() -> None:
+    print(f"{'':52}{'median ms':>10}{'p95 ms':>10}{'cpu ms':>10}{'bytes':>8}")
+    for name, figures in chain(
+        measure_table(100), measure_table(100_000), measure_editor(10_000), measure_log(0), measure_log(100_000)
+    ):
+        print(f"{name:52}{figures.median:10.1f}{figures.p95:10.1f}{figures.cpu:10.1f}{figures.size:8}")
+
+
 if __name__ == "__main__":
-    program(*sys.argv[1:]).run()
+    if len(sys.argv) > 1:
+        program(*sys.argv[1:]).run()
+    else:
+        main()
