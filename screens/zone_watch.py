@@ -37,14 +37,16 @@ WAITING = 20_000
 
 
 def line_of(event: LogEvent, *, brief: bool = False) -> str:
-    """Glyph, time and message; `brief` tells what it knows the meaning of in fewer words."""
+    """Glyph, time, what happened in few words where the line is understood, and (unless `brief`) the line itself."""
     glyph = "✖" if event.kind in BAD else "▲" if event.kind in ODD else "✔" if event.kind in GOOD else "·"
     if not event.zone and event.kind in PLAIN:
         glyph = " "
     text = event.text
-    if brief and event.kind not in PLAIN and event.kind is not Kind.ZONE_ERROR:
+    if event.kind not in PLAIN and event.kind is not Kind.ZONE_ERROR:
         serial = f"serial {event.serial}" if event.serial is not None else ""
         text = " ".join(filter(None, (event.zone, event.peer, event.kind.value, event.detail, serial)))
+        if not brief:
+            text = f"{text:<56} │ {event.text}"
     return f"{glyph} {event.time[11:19] or event.time:<8} {text}"
 
 
