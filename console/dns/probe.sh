@@ -10,29 +10,30 @@ for tool in named named-checkconf named-checkzone named-compilezone rndc dig jou
     found=$(command -v "$tool") && printf '|%s %s\n' "$tool" "$found"
 done
 
-# The running named: one that was given our config, else the first in our own mount namespace (not a container's).
-pid='' options=''
+# The running named: one that was given our config; else, in our own mount namespace (not a container's), one that runs
+# with the default config, or the first of the others.
+pid='' options='' jail='' wanted=$config ours=$(readlink /proc/self/ns/mnt)
 for comm in $(grep -lx named /proc/[0-9]*/comm 2>/dev/null); do
     proc=${comm%/comm}
-    given='' jail=''
-    options=$(tr '\000' '\n' <"$proc/cmdline" 2>/dev/null | awk '
+    said=$(tr '\000' '\n' <"$proc/cmdline" 2>/dev/null | awk '
         wanted { print wanted, $0; wanted = ""; next }
         /^-[ctL]$/ { wanted = substr($0, 2, 1); next }
         /^-[ctL]./ { print substr($0, 2, 1), substr($0, 3) }
         /^-[fg]$/ { print substr($0, 2, 1), "" }')
-    given=$(printf '%s\n' "$options" | sed -n 's/^c //p')
-    jail=$(printf '%s\n' "$options" | sed -n 's/^t //p')
-    if [ -n "$config" ]; then
-        [ "$given" = "$config" ] || { [ -z "$given" ] && [ "$config" = /etc/bind/named.conf ]; } || continue
+    given=$(printf '%s\n' "$said" | sed -n 's/^c //p')
+    case $given in '' | /etc/bind/named.conf | /etc/named.conf) default=yes ;; *) default=no ;; esac
+    if [ -n "$wanted" ]; then
+        [ "$given" = "$wanted" ] || { [ -z "$given" ] && [ "$wanted" = /etc/bind/named.conf ]; } || continue
     else
-        ours=$(readlink /proc/self/ns/mnt) theirs=$(readlink "$proc/ns/mnt")
+        theirs=$(readlink "$proc/ns/mnt")
         [ "$theirs" = "$ours" ] || [ -z "$theirs" ] || continue
+        [ -z "$pid" ] || [ $default = yes ] || continue
         config=$given
     fi
-    pid=${proc#/proc/}
-    root=${root:-$jail}
-    break
+    pid=${proc#/proc/} options=$said jail=$(printf '%s\n' "$said" | sed -n 's/^t //p')
+    [ -z "$wanted" ] && [ $default = no ] || break
 done
+root=${root:-$jail}
 if [ -z "$config" ]; then
     for config in /etc/bind/named.conf /etc/named.conf /usr/local/etc/namedb/named.conf; do
         [ -e "$root$config" ] && break
