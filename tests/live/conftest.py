@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.lab import Lab, missing
+from tests.live.lab.build import base_machine
 
 HERE = Path(__file__).parent
 
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.live)
         if lacks:
             item.add_marker(pytest.mark.skip(reason="the lab needs " + "; ".join(lacks)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The base machine is built before the first test: its minute is none of a test's own time."""
+    chosen = any(HERE in item.path.parents for item in session.items)
+    if chosen and not session.config.option.collectonly and not missing():
+        base_machine()
 
 
 @pytest.fixture(scope="session")

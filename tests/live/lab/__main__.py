@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 
 from tests.live.lab.build import base_machine
-from tests.live.lab.session import Lab, LabUnavailable, sweep
+from tests.live.lab.session import Lab, LabUnavailable, missing, sweep
+
+UNAVAILABLE = 69
+"""Exit status where this machine cannot run a lab (EX_UNAVAILABLE of sysexits.h)."""
 
 
 def main(argv: list[str]) -> int:
@@ -19,7 +22,7 @@ def main(argv: list[str]) -> int:
         verbs[argv[0]]()
     except LabUnavailable as lacking:
         print(f"No lab on this machine: {lacking}.", file=sys.stderr)
-        return 1
+        return UNAVAILABLE
     return 0
 
 
@@ -52,7 +55,9 @@ def _list() -> None:
 
 
 def _build() -> None:
-    print(base_machine())
+    if lacks := missing():
+        raise LabUnavailable("the lab needs " + "; ".join(lacks))
+    print(f"Base machine of the lab: {base_machine()}")
 
 
 def _about(lab: Lab) -> str:
