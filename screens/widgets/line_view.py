@@ -7,8 +7,11 @@ from typing import ClassVar
 from rich.style import Style
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
+
+from screens.widgets.scroll_bar import QuickScrollBar
 
 
 def drawn_lines(widget: Widget, crop: Region) -> list[Strip]:
@@ -80,6 +83,14 @@ class LineView(ScrollView, can_focus=True):
     def set_height(self, lines: int) -> None:
         """Say how many lines can be scrolled through."""
         set_scrolled_size(self, Size(self.size.width, lines))
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = QuickScrollBar(name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     def jump(self, line: int) -> None:
         """Scroll so that a line is at the top, as far as there are lines; at once."""
