@@ -90,7 +90,7 @@ def apply(
         An Outcome; UNKNOWN when the link went before the answer: `reconcile` asks then.
     """
     name = transaction or new_transaction()
-    refusal = _refusal(plan, mode, shown)
+    refusal = _refusal(plan, connection, mode, shown)
     if refusal:
         return Outcome(State.REFUSED, name, refusal)
     with _alone(connection):
@@ -107,9 +107,11 @@ def apply(
         return _recorded(journal, outcome)
 
 
-def _refusal(plan: Plan, mode: Mode, shown: str) -> str:
+def _refusal(plan: Plan, connection: Connection, mode: Mode, shown: str) -> str:
     if mode is not Mode.ACT:
         return "this host is only being observed: allow acting on it first"
+    if plan.host != connection.name:
+        return f"the plan was made for {plan.host}, and this is {connection.name}"
     if shown and shown != plan.digest():
         return "the plan is not the one that was shown"
     try:

@@ -50,7 +50,9 @@ clear_leftovers() { # what dead runs left in this directory
         fi
         case $leftover in
         *.bak)
-            if ! cmp -s "$backups/$of/${number%.bak}" "./$leftover"; then
+            if [ -L "./$leftover" ] || [ ! -f "./$leftover" ]; then
+                : # not of our making, and nothing to keep
+            elif ! cmp -s "$backups/$of/${number%.bak}" "./$leftover"; then
                 private_dir "$backups/$of" && cp -p -- "./$leftover" "$backups/$of/${number%.bak}.late" || continue
             fi
             ;;

@@ -60,13 +60,22 @@ class EditFile:
 
 @dataclass(frozen=True, slots=True)
 class RunCommand:
-    """Run one command. Its exit status proves nothing: `verify` does."""
+    """Run one command. Its exit status proves nothing: `verify` does.
+
+    When a later step fails, the host goes back in this order: `always` commands that had run are taken back by their
+    `undo`, last first (a thawed zone is frozen again); files get their old content; all other commands that had begun
+    are taken back, last first (the reload, now of the old file); every `always` command runs (the thaw).
+    It counts as rolled back only if each command with a `verify` or an `undo` has an `undo_verify` that is then seen;
+    a command with none of the three is taken to leave nothing behind. An `always` command is seen by its
+    `undo_verify`, else its `verify`. So [freeze, edit, reload, thaw] wants: freeze with nothing; reload with
+    undo=reload and undo_verify=the old serial is served; thaw with always, undo=freeze and undo_verify.
+    """
 
     argv: tuple[str, ...]
     why: str
     verify: Probe | None = None
     undo: tuple[str, ...] = ()
-    """argv that takes it back (`rndc reload` again after the file is restored; `thaw` for `freeze`)."""
+    """argv that takes it back (`rndc reload` again after the file is restored; `freeze` for an `always` `thaw`)."""
     undo_verify: Probe | None = None
     accepts: tuple[int, ...] = (0,)
     always: bool = False

@@ -56,13 +56,14 @@ class Bench:
         return str(path)
 
     def plan(self, *steps: Step, **more: Any) -> Plan:
-        return Plan("bench", "test", "thing", "A change", steps, sudo=False, **more)
+        return Plan(self.connection.name, "test", "thing", "A change", steps, sudo=False, **more)
 
     def apply(self, plan: Plan, transaction: str | None = None, **more: Any) -> Outcome:
         self.events.clear()
+        connection = more.pop("connection", self.connection)
         return apply(
             plan,
-            more.pop("connection", self.connection),
+            connection,
             self.journal,
             mode=more.pop("mode", Mode.ACT),
             places=self.places,

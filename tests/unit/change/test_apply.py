@@ -67,6 +67,26 @@ def test_only_the_plan_that_was_shown(bench: Bench) -> None:
     assert bench.apply(plan, shown=plan.digest()).state is State.APPLIED
 
 
+def test_only_on_the_host_it_was_made_for(bench: Bench) -> None:
+    path = bench.file("zone", OLD)
+    outcome = bench.apply(bench.plan(edit(path, OLD, NEW)), connection=bench.connect("another"))
+    assert (outcome.state, outcome.reason) == (State.REFUSED, "the plan was made for bench, and this is another")
+    assert path.read_bytes() == OLD
+
+
+def test_a_planted_leftover_is_not_followed(bench: Bench) -> None:
+    path, secret = bench.file("zone", OLD), bench.root / "secret"
+    secret.write_bytes(b"secret")
+    dead = "20200101T000000Z-00000001"
+    Path(bench.places.state, "transactions", dead).mkdir(parents=True)
+    (bench.files / f".opsc-{dead}-0.bak").symlink_to(secret)
+    os.mkfifo(bench.files / f".opsc-{dead}-1.bak")
+    assert bench.apply(bench.plan(edit(path, OLD, NEW))).state is State.APPLIED
+    assert bench.leftovers() == []
+    assert secret.read_bytes() == b"secret"
+    assert not Path(bench.places.backups, dead).exists()
+
+
 def test_a_file_that_changed_is_a_conflict_with_its_content(bench: Bench) -> None:
     path = bench.file("zone", b"theirs\n")
     outcome = bench.apply(bench.plan(run("touch", str(bench.root / "ran")), edit(path, OLD, NEW)))
@@ -495,7 +515,7 @@ def test_a_change_under_way_keeps_others_out(bench: Bench) -> None:
     "missing", [("flock",), ("setsid",), ("sync",), ("sha256sum",), ("env",), ("flock", "setsid", "env")]
 )
 def test_hosts_that_lack_a_tool(bench: Bench, missing: tuple[str, ...]) -> None:
-    connection = bench.connect("poor", tool_path(missing, bench.root / "poor"))
+    connection = bench.connect("bench", tool_path(missing, bench.root / "poor"))
     path = bench.file("zone", OLD)
     done = bench.apply(bench.plan(edit(path, OLD, NEW), run("true", verify=holds(path, "new"))), connection=connection)
     if "sync" in missing:
@@ -511,7 +531,7 @@ def test_hosts_that_lack_a_tool(bench: Bench, missing: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("tool", ["timeout", "mkfifo", "sed"])
 def test_hosts_that_lack_what_is_needed_are_refused(bench: Bench, tool: str) -> None:
-    connection = bench.connect("poorer", tool_path((tool,), bench.root / "poor"))
+    connection = bench.connect("bench", tool_path((tool,), bench.root / "poor"))
     path = bench.file("zone", OLD)
     outcome = bench.apply(bench.plan(edit(path, OLD, NEW)), connection=connection)
     assert (outcome.state, outcome.reason) == (State.REFUSED, f"the host lacks {tool}")
