@@ -68,7 +68,12 @@ def agreed(arguments: Namespace, here: Open, plan: Plan) -> bool:
     return bool(arguments.yes) or here.prompter.confirm(f"\nDo this on {here.host.name}? [yes/no] ")
 
 
-def do(here: Open, name: str, work: Callable[[Post, threading.Event], Outcome]) -> Outcome:
+def do(
+    here: Open,
+    name: str,
+    work: Callable[[Post, threading.Event], Outcome],
+    settled: threading.Event | None = None,
+) -> Outcome:
     """Runs `work` on a thread of its own and says what it posts; its outcome is in the journal by then.
 
     A signal does not stop what runs on the host: TERM, HUP and the first INT wait for the outcome, so that it is
@@ -77,6 +82,7 @@ def do(here: Open, name: str, work: Callable[[Post, threading.Event], Outcome]) 
     Args:
         name: the transaction.
         work: gets `post`, which has something said here, and an event that asks it to end its watching.
+        settled: set by `work` once the host's part is over; an interrupt then only ends the watching.
 
     Raises:
         Stop: the user left before the outcome was known, or a signal ended it.
@@ -90,7 +96,7 @@ def do(here: Open, name: str, work: Callable[[Post, threading.Event], Outcome]) 
         except BaseException as why:
             heard.put(why)
 
-    with _signals(here, name, stop) as interrupted:
+    with _signals(here, name, stop, settled or threading.Event()) as interrupted:
         threading.Thread(target=run, name="apply", daemon=True).start()
         while True:
             try:
@@ -177,7 +183,7 @@ class _Interrupted:
 
 
 @contextmanager
-def _signals(here: Open, transaction: str, stop: threading.Event) -> Iterator[_Interrupted]:
+def _signals(here: Open, transaction: str, stop: threading.Event, settled: threading.Event) -> Iterator[_Interrupted]:
     state = _Interrupted()
 
     def ended(number: int, _frame: FrameType | None) -> None:
@@ -187,8 +193,10 @@ def _signals(here: Open, transaction: str, stop: threading.Event) -> Iterator[_I
     def interrupted(_number: int, _frame: FrameType | None) -> None:
         state.count += 1
         stop.set()
-        state.leave = state.count > 1
-        if not state.leave:
+        state.leave = state.count > 1 and not settled.is_set()
+        if settled.is_set():
+            here.out.note("No longer watching; the change itself is done.")
+        elif not state.leave:
             here.out.note(f"It runs on {here.host.name} and is not stopped halfway; waiting for its outcome.")
             here.out.note(f"Ctrl-C again leaves it alone: transaction {transaction}, see `opsconsole journal`.")
 

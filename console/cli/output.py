@@ -35,9 +35,10 @@ class Output:
         """Columns of the terminal; 0: nobody looks, nothing is cut."""
 
     def line(self, text: str = "", style: str = "") -> None:
-        """One line for a person; nothing when a program reads."""
+        """One line for a person, at once; nothing when a program reads."""
         if not self.as_json:
             self._write(self._styled(visible(text), style) + "\n")
+            sys.stdout.flush()
 
     def text(self, text: str) -> None:
         """Several lines, each made safe."""

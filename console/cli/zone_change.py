@@ -86,7 +86,7 @@ def carry(work: Work, plan: Plan, findings: Sequence[Finding] = ()) -> int:
             raise Stop(FAILED, "Nothing was changed.")
         _emit(work, **_planned(plan), dry_run=True, findings=findings)
         return FINE
-    name, journal = new_transaction(), Journal()
+    name, journal, settled = new_transaction(), Journal(), threading.Event()
 
     def apply(post: Post, stop: threading.Event) -> Outcome:
         outcome = desk.carry_out(
@@ -98,14 +98,14 @@ def carry(work: Work, plan: Plan, findings: Sequence[Finding] = ()) -> int:
             journal,
             mode=Mode.ACT,
             shown=plan.digest(),
-            listener=_listener(work, plan, post),
+            listener=_listener(work, plan, post, settled),
             stop=stop,
             transaction=name,
             deadline=work.arguments.timeout or DEADLINE,
         )
         return asked_again(outcome, here, plan, journal)
 
-    outcome = do(here, name, apply)
+    outcome = do(here, name, apply, settled)
     status = STATUS[outcome.state]
     if status == FINE and any(update.state is not State.FOLLOWED for update in work.final):
         status = WARNINGS
@@ -133,17 +133,22 @@ def _change(work: Work, text: desk.Opened, edited: bytes | None, findings: Seque
     return carry(work, plan, findings)
 
 
-def _listener(work: Work, plan: Plan, post: Post) -> desk.Listener:
+def _listener(work: Work, plan: Plan, post: Post, settled: threading.Event) -> desk.Listener:
     here = work.here
 
     def step_log(event: LogEvent) -> None:
         if event.zone == work.zone.name:
             post(lambda: here.out.line(f"      log  {event.text}", "dim"))
 
+    def ended(outcome: Outcome) -> None:
+        if outcome.good:
+            settled.set()
+        post(lambda: tell(here, outcome))
+
     return desk.Listener(
         step=lambda event: post(lambda: say(here, plan, event)),
         log=step_log,
-        ended=lambda outcome: post(lambda: tell(here, outcome)),
+        ended=ended,
         update=lambda update: post(lambda: _say_update(work, update)),
         note=lambda text: post(lambda: here.out.note(text)),
     )

@@ -588,3 +588,21 @@ def test_a_second_interrupt_leaves_and_says_where_the_truth_is(run: Run, box: Pa
     (entry,) = json.loads(run("journal", "--json")[1])["transactions"]
     assert entry["state"] == "applied"
     assert served(box) > SERIAL
+
+
+def test_an_interrupt_while_watching_ends_the_watching_only(
+    run: Run, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPSCONSOLE_SANDBOX_LAG", "60")
+    process = in_a_process("zone", "bump", "sandbox", "example.net", "--yes")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if b"still serves" in line:
+            os.kill(process.pid, signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=25)
+    assert process.returncode == 1
+    assert b"No longer watching; the change itself is done." in err
+    assert b"ns2.example.net 192.0.2.53: " in out
+    (entry,) = json.loads(run("journal", "--json")[1])["transactions"]
+    assert entry["state"] == "applied"
