@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -150,7 +150,23 @@ class ZonesScreen(OpsScreen):
 
             return desk.survey(session.connection, session.view)
 
-        jobs.start(self.app, "zones", read, self.show, self.failed)
+        jobs.start(self.app, "zones", read, self._read_texts, self.failed)
+
+    def _read_texts(self, snapshot: Snapshot) -> None:
+        """The list stands; now every text is judged, and the list gets their findings."""
+        self.show(snapshot)
+        session = self.session
+        if session is None or not self.is_attached:
+            return
+        self.busy = "judging the zones"
+        self.refresh_bars()
+
+        def judge() -> Snapshot:
+            from console.dns.examine import examine
+
+            return examine(session.connection, snapshot, datetime.now(UTC).date())
+
+        jobs.start(self.app, "examine", judge, self.show, self.failed)
 
     def failed(self, error: Exception) -> None:
         self.busy = ""

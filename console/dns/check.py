@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from console.dns import checkzone, zonefile
+from console.dns.checkzone import Verdict
 from console.dns.lint import lint
 from console.dns.probe import script
 from console.dns.state import Snapshot, Zone
+from console.dns.zonefile import ZoneText
 from console.findings import Finding, Place, Severity
 from console.remote.connection import Connection, Privilege, Result
 
@@ -35,7 +37,19 @@ class NotChecked(Exception):
 
 def rules(zone: Zone, content: bytes) -> tuple[Finding, ...]:
     """What our own rules find, without asking anybody."""
-    return lint(zonefile.parse(content, zone.name), _path(zone), datetime.now(UTC).date())
+    return judge(zone, zonefile.parse(content, zone.name), None, datetime.now(UTC).date())
+
+
+def judge(zone: Zone, text: ZoneText, verdict: Verdict | None, today: date) -> tuple[Finding, ...]:
+    """Our rules and named-checkzone's verdict as one list by line; what both say of a line is said once."""
+    own = lint(text, _path(zone), today)
+    if verdict is None:
+        return own
+    told = {finding.where.line for finding in own if finding.where.line}
+    named = tuple(
+        finding for finding in verdict.findings if finding.severity >= Severity.ERROR or finding.where.line not in told
+    )
+    return _sorted(own, named)
 
 
 def check(connection: Connection, snapshot: Snapshot, zone: Zone, content: bytes) -> Checked:
@@ -44,7 +58,8 @@ def check(connection: Connection, snapshot: Snapshot, zone: Zone, content: bytes
     Raises:
         RemoteError: the connection's own reasons.
     """
-    own = rules(zone, content)
+    text, today = zonefile.parse(content, zone.name), datetime.now(UTC).date()
+    own = judge(zone, text, None, today)
     tool = snapshot.tools.get("named-checkzone")
     if not tool:
         why = "The host has no named-checkzone (Debian: bind9-utils), so only our own rules were asked."
@@ -54,12 +69,9 @@ def check(connection: Connection, snapshot: Snapshot, zone: Zone, content: bytes
         temp, said, result = _on_copy(connection, snapshot, zone, content, argv)
     except NotChecked as why:
         return Checked(_sorted(own, (_unjudged(zone, str(why)),)), loadable=True, ran=False)
-    verdict = checkzone.parse(said, zonefile.parse(content, zone.name), temp, _path(zone), snapshot.directory)
-    told = {finding.where.line for finding in own if finding.where.line}
-    named = tuple(
-        finding for finding in verdict.findings if finding.severity >= Severity.ERROR or finding.where.line not in told
-    )
-    return Checked(_sorted(own, named), loadable=verdict.loadable and result.exit_status == 0, ran=True)
+    verdict = checkzone.parse(said, text, temp, _path(zone), snapshot.directory)
+    loadable = verdict.loadable and result.exit_status == 0
+    return Checked(judge(zone, text, verdict, today), loadable=loadable, ran=True)
 
 
 def canonical(connection: Connection, snapshot: Snapshot, zone: Zone, content: bytes) -> str:

@@ -213,7 +213,7 @@ def semicolon_cuts_text(zone: Zone) -> Iterator[Hit]:
         if record.rdata and (glued or _TAG.match(data, offset)):
             line_end = data.find(b"\n", offset)
             lost = data[offset : line_end if line_end >= 0 else len(data)].decode("latin-1").strip()
-            why = f"A ';' outside quotes starts a comment: the record is only {record.rdata}"
+            why = f"A ';' outside quotes starts a comment: the record is only {record.rdata}."
             yield Hit(record.first, why, lost)
 
 

@@ -44,9 +44,11 @@ def served(zone: Zone) -> str:
 def _state(zone: Zone) -> tuple[str, Severity | None]:
     severity = worst(zone.findings)
     if severity is None or severity < Severity.WARNING:
-        return ("✔ ok" if zone.serial_served is not None else "· not asked"), severity
-    count = sum(1 for finding in zone.findings if finding.severity >= Severity.WARNING)
-    word = "error" if severity >= Severity.ERROR else "warning"
+        if zone.serial_served is None:
+            return "· not asked", severity
+        return ("✔ ok" if zone.examined else "✔ served"), severity
+    floor, word = (Severity.ERROR, "error") if severity >= Severity.ERROR else (Severity.WARNING, "warning")
+    count = sum(1 for finding in zone.findings if finding.severity >= floor)
     return f"{GLYPHS[severity]} {count} {word}{'s' if count > 1 else ''}", severity
 
 

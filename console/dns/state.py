@@ -62,6 +62,8 @@ class Zone:
     loaded: float | None = None
     """Unix time of named's `last loaded`; None: not asked."""
     findings: tuple[Finding, ...] = ()
+    examined: bool = False
+    """Its text was read and judged; False: nobody has looked."""
 
     @property
     def editable(self) -> bool:
