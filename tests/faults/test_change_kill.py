@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def save(bench: Bench) -> Plan:
 
 
 def fresh(bench: Bench) -> None:
+    # Else a death while old originals are thinned out would keep one more of them each time, for ever.
+    shutil.rmtree(bench.places.backups, ignore_errors=True)
     bench.file("zone", OLD)
     bench.file("gone", OLD)
     (bench.files / "made").unlink(missing_ok=True)
