@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.inventory import Host, Kind, Limits
+from console.inventory import Host, Inventory, Kind, Limits, load
 
 if TYPE_CHECKING:
     from console.dns.desk import View
     from console.dns.probe import Paths
     from console.remote.connection import Connection
     from console.remote.prompter import Prompter
+
+
+SSH_CONFIG = "OPSCONSOLE_SSH_CONFIG"
+"""Environment variable: a file instead of the user's and the system's ssh_config, as `ssh -F` takes it."""
+
+
+def inventory() -> Inventory:
+    """Every host that has a name here: inventory file, ssh aliases, `local`, `sandbox`.
+
+    Raises:
+        InventoryError: the inventory file has a mistake.
+    """
+    from console.remote.ssh_config import aliases
+
+    return load(aliases=aliases(_ssh_config()))
+
+
+def _ssh_config() -> Path | None:
+    named = os.environ.get(SSH_CONFIG)
+    return Path(named) if named else None
 
 
 def connect_to(host: Host, prompter: Prompter) -> Connection:
@@ -43,7 +65,7 @@ def _connection(host: Host, prompter: Prompter) -> Connection:
     from console.remote.ssh_config import resolve
     from console.remote.vault import KeyringVault
 
-    target = resolve(host.ssh, user=host.user or None, port=host.port or None)
+    target = resolve(host.ssh, user=host.user or None, port=host.port or None, config=_ssh_config())
     return Ssh(host.name, target, prompter, vault=KeyringVault(remember=host.remember), path=path)
 
 

@@ -274,7 +274,6 @@ class OpsApp(LeanOutput):
 def run(host: str = "") -> int:
     """Opens the console; the process's exit status."""
     from console.change.journal import Journal
-    from console.hosts import connect_to
-    from console.inventory import load
+    from console.hosts import connect_to, inventory
 
-    return OpsApp(load(), connect_to, Journal(), host).run(mouse=True) or 0
+    return OpsApp(inventory(), connect_to, Journal(), host).run(mouse=True) or 0

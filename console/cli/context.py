@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from console import hosts
 from console.cli.exits import FAILED, UNKNOWN, USAGE, Stop
 from console.cli.output import Output
 from console.cli.prompter import TtyPrompter
-from console.inventory import Host, Inventory, InventoryError, load
+from console.inventory import Host, Inventory, InventoryError
 
 if TYPE_CHECKING:
     from console.dns.desk import Opened
@@ -35,10 +36,8 @@ def inventory() -> Inventory:
     Raises:
         Stop: the file has a mistake.
     """
-    from console.remote.ssh_config import aliases
-
     try:
-        return load(aliases=aliases())
+        return hosts.inventory()
     except InventoryError as why:
         raise Stop(USAGE, str(why), "Correct the file; `opsconsole hosts` shows where it is.") from why
 
@@ -62,14 +61,13 @@ def opened(arguments: Namespace) -> Iterator[Open]:
     Raises:
         Stop: it cannot be reached, or the link was lost.
     """
-    from console.hosts import connect_to
     from console.remote.errors import RemoteError
 
     out = Output(as_json=arguments.json)
     prompter = TtyPrompter(may_ask=not arguments.no_input)
     host = find(arguments.host)
     try:
-        connection = connect_to(host, prompter)
+        connection = hosts.connect_to(host, prompter)
         try:
             connection.connect()
             yield Open(host, connection, out, prompter)
@@ -82,9 +80,8 @@ def opened(arguments: Namespace) -> Iterator[Open]:
 def survey(here: Open) -> Snapshot:
     """The server's zones, with what it serves."""
     from console.dns import desk
-    from console.hosts import dns_view
 
-    return desk.survey(here.connection, dns_view(here.host))
+    return desk.survey(here.connection, hosts.dns_view(here.host))
 
 
 def pick(snapshot: Snapshot, name: str, view: str | None) -> Zone:

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 def list_zones(arguments: Namespace) -> int:
     """Every zone of the server."""
     with opened(arguments) as here:
-        snapshot = survey(here)
+        from console.dns.examine import examine
+
+        snapshot = examine(here.connection, survey(here), datetime.now(UTC).date())
         shown = rows(snapshot)
         here.out.table(
             ("ZONE", "TYPE", "ON DISK", "SERVED", "STATE"),

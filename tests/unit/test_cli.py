@@ -217,8 +217,10 @@ def test_a_host_that_cannot_be_reached_is_3(run: Run, tmp_path: Path) -> None:
 
 def test_zone_list(run: Run) -> None:
     status, out, err = run("zone", "list", "sandbox")
-    assert (status, err) == (0, "")
+    assert (status, err) == (2, ""), "shop.example has errors, and the list says so"
     lines = out.splitlines()
+    assert "✖ 2 errors" in next(line for line in lines if line.startswith("shop.example"))
+    assert "✔ ok" in lines[1]
     assert lines[0].split() == ["ZONE", "TYPE", "ON", "DISK", "SERVED", "STATE"]
     assert lines[1].split()[:4] == ["example.net", "primary", str(SERIAL), str(SERIAL)]
     assert lines[5].split()[:2] == ["partner.example", "secondary"]
@@ -226,7 +228,7 @@ def test_zone_list(run: Run) -> None:
 
 def test_zone_list_json(run: Run) -> None:
     status, out, _ = run("zone", "list", "sandbox", "--json")
-    assert status == 0
+    assert status == 2
     answer = json.loads(out)
     assert answer["schema"] == "opsconsole.zone.list/1"
     assert (answer["host"], answer["address"]) == ("sandbox", "make-believe host")
@@ -234,17 +236,19 @@ def test_zone_list_json(run: Run) -> None:
     assert zones["example.net"]["serial_served"] == SERIAL
     assert zones["example.net"]["editable"] is True
     assert zones["partner.example"]["editable"] is False
-    assert answer["findings"] == []
+    assert {finding["subject"] for finding in answer["findings"]} == {"shop.example"}
+    assert zones["example.net"]["findings"] == []
 
 
 def test_zone_list_tells_what_is_not_served_yet(run: Run, box: Path) -> None:
     text = zone_file(box).read_text()
     zone_file(box).write_text(text.replace(str(SERIAL), str(SERIAL + 1)))
     status, out, _ = run("zone", "list", "sandbox")
-    assert status == 1
+    assert status == 2
     assert "edited but is not served yet" in out
     findings = json.loads(run("zone", "list", "sandbox", "--json")[1])["findings"]
-    assert [(finding["severity"], finding["subject"]) for finding in findings] == [("warning", "example.net")]
+    own = [finding for finding in findings if finding["subject"] == "example.net"]
+    assert [(finding["id"], finding["severity"]) for finding in own] == [("S001", "warning")]
 
 
 def test_zone_show_gives_exact_bytes_to_a_pipe(run: Run, box: Path) -> None:
@@ -283,16 +287,9 @@ def test_zone_check(run: Run, box: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_zone_check_warns_with_1(run: Run, box: Path, tmp_path: Path) -> None:
-    mixed = (
-        edited(
-            box,
-            tmp_path,
-            "mail	IN	A	192.0.2.25",
-            "mail	IN	A	192.0.2.25\nmail	60	IN	A	192.0.2.26",
-        )
-        if (run("zone", "list", "sandbox")[0] == 0)
-        else ""
-    )
+    once = "mail	IN	A	192.0.2.25"
+    run("zone", "list", "sandbox")  # lays the sandbox out
+    mixed = edited(box, tmp_path, once, f"{once}\nmail	60	IN	A	192.0.2.26")
     status, out, _ = run("zone", "check", "sandbox", "example.net", "--file", mixed)
     assert status == 1
     assert "▲ warning Z019" in out

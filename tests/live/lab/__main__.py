@@ -75,7 +75,7 @@ Logins (passwords in {lab.access.passwords}):
 
 The console on it:
 
-  PATH={lab.access.bin}:$PATH {Path(sys.executable).with_name("opsconsole")} lab-ops
+  OPSCONSOLE_SSH_CONFIG={lab.ssh_config} {Path(sys.executable).with_name("opsconsole")} lab-ops
 
 `make lab-down` removes it.
 """
