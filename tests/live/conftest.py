@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.driving import Cli
 from tests.live.lab import Lab, missing
 from tests.live.lab.build import base_machine
 
@@ -49,3 +50,9 @@ def zone_reset(session_lab: Lab) -> Lab:
     """The lab with wires in, named running, configuration and zones pristine, secondaries in step."""
     session_lab.reset()
     return session_lab
+
+
+@pytest.fixture
+def cli(zone_reset: Lab, tmp_path: Path) -> Cli:
+    """The command line on a pristine lab, with a home and a journal of its own."""
+    return Cli(zone_reset, tmp_path / "home")
