@@ -44,6 +44,7 @@ def plan_to_json(plan: Plan, blobs: dict[str, bytes]) -> dict[str, Any]:
             "undo_verify": probe(value.undo_verify),
             "accepts": list(value.accepts),
             "always": value.always,
+            "all_or_nothing": value.all_or_nothing,
             "deadline": value.deadline,
         }
 
@@ -94,6 +95,7 @@ def plan_from_json(body: Mapping[str, Any], blob: Callable[[str], bytes]) -> Pla
             undo_verify=probe(value["undo_verify"]),
             accepts=tuple(value["accepts"]),
             always=value["always"],
+            all_or_nothing=value.get("all_or_nothing", False),
             deadline=value["deadline"],
         )
 

@@ -80,6 +80,9 @@ class RunCommand:
     accepts: tuple[int, ...] = (0,)
     always: bool = False
     """Run it even when an earlier step failed and was rolled back (`thaw` after `freeze`)."""
+    all_or_nothing: bool = False
+    """An exit status that is not accepted means that it did nothing. So a `freeze` that is refused, because another
+    admin froze the zone, is not followed by our `thaw` of his."""
     deadline: float = 30.0
 
 

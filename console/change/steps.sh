@@ -21,6 +21,8 @@ run_step() { # step: its command, and what shows that it worked
         why="$text ended with exit status $status"
         [ "$status" != 124 ] || why="$text did not end within $deadline s"
         emit "$1" failed "$status" "$why" "$out"
+        # By its plan it then did nothing; only one that was cut off may have.
+        if [ "$nothing" = 1 ] && [ "$status" -lt 124 ]; then rm -f "$tx/ran.$1"; fi
         return 1
     fi
     emit "$1" run "$status" "$text ended" "$out"

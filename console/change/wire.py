@@ -147,6 +147,7 @@ def _command_lines(step: RunCommand) -> Iterator[str]:
     yield f"deadline {max(1, math.ceil(step.deadline))}"
     yield f"accepts {_numbers(step.accepts)}"
     yield f"always {int(step.always)}"
+    yield f"nothing {int(step.all_or_nothing)}"
     if step.verify:
         yield f"verify {_probe(step.verify)}"
     if step.undo:

@@ -72,7 +72,7 @@ lock_drop() { # 8, lock file
 }
 
 load() { # step: its lines of the manifest, into variables
-    path='' argv='' check='' accepts='' verify='' undo='' undo_verify='' kind='' always=0 deadline=30 mode=644
+    path='' argv='' check='' accepts='' verify='' undo='' undo_verify='' kind='' always=0 nothing=0 deadline=30 mode=644
     while read -r at_step key rest; do
         [ "$at_step" = "$1" ] || continue
         case $key in
@@ -86,6 +86,7 @@ load() { # step: its lines of the manifest, into variables
         argv) argv=$rest ;;
         deadline) deadline=$rest ;;
         always) always=$rest ;;
+        nothing) nothing=$rest ;;
         verify) verify=$rest ;;
         undo) undo=$rest ;;
         undo-verify) undo_verify=$rest ;;

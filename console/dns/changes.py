@@ -215,7 +215,11 @@ def _plan(
     loaders = _loaders(snapshot, zone) if snapshot.running else ()
     frozen = [each for each in loaders if each.dynamic]
     steps: list[Step] = [
-        RunCommand(_rndc(snapshot, "freeze", each), "named writes its journal into the file and takes no updates")
+        RunCommand(
+            _rndc(snapshot, "freeze", each),
+            "named writes its journal into the file and takes no updates",
+            all_or_nothing=True,
+        )
         for each in frozen
     ]
     steps.append(edit)

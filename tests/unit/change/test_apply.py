@@ -336,6 +336,18 @@ def test_a_dynamic_zone_is_never_left_frozen(bench: Bench, trouble: dict[str, bo
     assert outcome.state is (State.ROLLED_BACK if trouble else State.APPLIED), outcome
 
 
+def test_a_freeze_that_was_refused_is_not_thawed(bench: Bench) -> None:
+    """Another admin froze the zone between our look and our change: his freeze stays."""
+    path = bench.file("zone", OLD)
+    steps = bracket(bench, path)
+    steps[0] = run("sh", "-c", "echo already frozen; exit 1", all_or_nothing=True)
+    outcome = bench.apply(bench.plan(*steps))  # type: ignore[arg-type]
+    assert outcome.state is State.REFUSED, outcome
+    assert "exit status 1" in outcome.reason
+    assert not (bench.root / "log").exists(), "no tool was asked for anything else"
+    assert path.read_bytes() == OLD
+
+
 def test_a_conflict_between_freeze_and_edit_thaws(bench: Bench) -> None:
     path = bench.file("zone", OLD)
     steps = bracket(bench, path)
