@@ -73,6 +73,8 @@ class OpsApp(LeanOutput):
         self.journal = journal
         self.session: Session | None = None
         self.errors: list[str] = []
+        self.texts: list[OpsScreen] = []
+        """Screens that may hold an edit which is nowhere else."""
         self._sessions = 0
         self.animation_level = "none"
         if host:
@@ -115,8 +117,9 @@ class OpsApp(LeanOutput):
     # The host
 
     def _new_session(self, host: Host) -> Session:
-        from console.evidence import EvidenceBook, Recorded
+        from console.evidence import EvidenceBook
         from console.inventory import Mode
+        from console.wrapped import Recorded
         from screens.dialogs.ask import ScreenPrompter
 
         book = EvidenceBook()
@@ -131,12 +134,28 @@ class OpsApp(LeanOutput):
         for word, screen in SUBJECTS.items():
             self.add_mode(f"{word} {self._sessions}", screen)
 
-    def open_host(self, host: Host) -> None:
+    def open_host(self, host: Host, *, acting: bool | None = None) -> None:
         """Leaves the present host, link and mode included, and goes to another one's zones."""
+        self._unless_lost(f"open {host.name} anew", partial(self._open, host, acting))
+
+    def _unless_lost(self, doing: str, then: Callable[[], None]) -> None:
+        """Does what ends the present screens; an edit that would be lost with them is asked about first."""
+        lost = next((screen.unsaved for screen in self.texts if screen.unsaved), "")
+        if not lost:
+            then()
+            return
+        from screens.dialogs.confirm import Confirm
+
+        question = f"{lost} Throw it away and {doing}?"
+        self.push_screen(Confirm(question, "Throw away"), lambda yes: then() if yes else None)
+
+    def _open(self, host: Host, acting: bool | None) -> None:
         left = self._sessions if self.session is not None else 0
         if self.session is not None:
             self.session.connection.close()
         self._begin_session(host)
+        if self.session is not None and acting is not None:
+            self.session.acting = acting
         self.go("zones")
         if left:
             for word in SUBJECTS:
@@ -153,7 +172,8 @@ class OpsApp(LeanOutput):
 
     def fail(self, text: str) -> None:
         """Keeps an error on the screen until Esc."""
-        self.errors.append(text)
+        if text not in self.errors:
+            self.errors.append(text)
         self.refresh_bars()
 
     def explain(self, error: Exception) -> None:
@@ -241,9 +261,7 @@ class OpsApp(LeanOutput):
         if self.session is None:
             self.say("Choose a host first.")
             return
-        acting = self.session.acting
-        self.open_host(self.session.host)
-        self.session.acting = acting
+        self.open_host(self.session.host, acting=self.session.acting)
 
     def do_redraw(self) -> None:
         self.redraw()
@@ -268,7 +286,11 @@ class OpsApp(LeanOutput):
         self.go("journal")
 
     def do_quit(self) -> None:
-        self.exit(0)
+        self._unless_lost("quit", lambda: self.exit(0))
+
+    async def action_quit(self) -> None:
+        """Textual binds ctrl+q to this before any screen sees the key."""
+        self.do_quit()
 
 
 def run(host: str = "") -> int:

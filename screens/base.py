@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from screens.session import Session
     from screens.widgets.table import VirtualTable
 
+ABOUT_A_HOST = ("app.zones", "app.evidence", "app.act", "app.reconnect")
+"""Commands that make no sense before a host is chosen."""
+
 
 def bindings(scope: str) -> list[Binding]:
     """Textual bindings of one scope. Keys that no text field can mean come before the focused widget's own."""
@@ -96,6 +99,20 @@ class OpsScreen(Commanded, Screen[None]):
         yield from self.body()
         yield ErrorBar()
         yield KeyBar()
+
+    @property
+    def unsaved(self) -> str:
+        """One sentence about an edit that is only here; empty when nothing would be lost."""
+        return ""
+
+    def reason_against(self, command: Command) -> str:
+        if command.id in ABOUT_A_HOST and self.session is None:
+            return "Choose a host first."
+        if command.id == f"app.{self.SCOPE}":
+            return f"These are the {self.SCOPE}." if self.SCOPE != "journal" else "This is the journal."
+        if command.id == "app.back" and not self.ops.errors and len(self.app.screen_stack) < 2:
+            return "Nothing is open here: 0 shows the hosts, q quits."
+        return super().reason_against(command)
 
     def body(self) -> ComposeResult:
         """The widgets between the bars."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -49,6 +50,16 @@ def cell_style(entry: JournalEntry, column: str) -> str:
     return ended(entry)[1] if column == "state" else ""
 
 
+def event_lines(event: Mapping[str, Any]) -> list[str]:
+    """When, which step, what and with which exit status; under it what the command said."""
+    status = event.get("exit_status")
+    ended = "" if status is None else f"  exit {status}"
+    step = int(event.get("step", -1)) + 1
+    head = f"{float(event.get('at', 0)):7.2f} s  {f'step {step}' if step else 'plan'}  {event.get('phase', '')}"
+    said = str(event.get("output", "")).rstrip("\n")
+    return [f"{head}  {event.get('message', '')}{ended}", *(f"           {line}" for line in said.splitlines())]
+
+
 def page(entry: JournalEntry) -> str:
     """The whole entry to read."""
     head = [
@@ -59,11 +70,10 @@ def page(entry: JournalEntry) -> str:
         f"what         {entry.subject} {entry.object}: {entry.title}",
         f"ended        {ended(entry)[0]}: {entry.reason or '-'}",
         f"plan         {entry.digest}",
-        *(f"{name:<12} {value}" for name, value in entry.facts.items()),
+        *(f"{name:<12} {value}" for name, value in entry.facts.items() if value),
         "",
     ]
-    events = [json.dumps(event, ensure_ascii=False) for event in entry.events]
-    return "\n".join([*head, *events])
+    return "\n".join([*head, *(line for event in entry.events for line in event_lines(event))])
 
 
 class JournalScreen(OpsScreen):

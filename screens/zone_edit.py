@@ -66,8 +66,12 @@ class ZoneEditScreen(OpsScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self.ops.texts.append(self)
         self.editor.focus()
         self.call_after_refresh(self._read)
+
+    def on_unmount(self) -> None:
+        self.ops.texts.remove(self)
 
     @property
     def editor(self) -> CodeEditor:
@@ -94,6 +98,10 @@ class ZoneEditScreen(OpsScreen):
     @property
     def edited(self) -> bool:
         return self.opened is not None and self.text != self.opened.content
+
+    @property
+    def unsaved(self) -> str:
+        return f"Your edit of {self.zone.name} is only here." if self.is_attached and self.edited else ""
 
     # Reading
 
@@ -259,24 +267,13 @@ class ZoneEditScreen(OpsScreen):
         elif self.edited:
             from screens.dialogs.confirm import Confirm
 
-            what = f"Your edit of {self.zone.name} is only here. Throw it away?"
-            self.app.push_screen(Confirm(what, "Throw away"), self._thrown_away)
+            self.app.push_screen(Confirm(f"{self.unsaved} Throw it away?", "Throw away"), self._thrown_away)
         else:
             self.dismiss()
 
     def _thrown_away(self, yes: bool | None) -> None:
         if yes:
             self.dismiss()
-
-    def do_quit(self) -> None:
-        """Leaving the console with an edit that is only here needs the same word."""
-        if not self.edited:
-            self.ops.do_quit()
-            return
-        from screens.dialogs.confirm import Confirm
-
-        what = f"Your edit of {self.zone.name} is only here. Throw it away and quit?"
-        self.app.push_screen(Confirm(what, "Throw away"), lambda yes: self.ops.do_quit() if yes else None)
 
     def do_save(self) -> None:
         from screens.zone_save import save

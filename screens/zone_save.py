@@ -117,7 +117,8 @@ def save(screen: ZoneEditScreen) -> None:
             return
         from screens.dialogs.confirm import Confirm
 
-        errors = [finding_line(f, opened.file.path).plain for f in result.findings if f.severity >= Severity.ERROR]
+        said = [finding for finding in result.findings if finding.severity >= Severity.ERROR and finding.id == "named"]
+        errors = [finding_line(finding, opened.file.path).plain for finding in said]
         question = "named would refuse this zone:\n\n" + "\n".join(errors[:8]) + "\n\nSave it all the same?"
         app.push_screen(Confirm(question, "Plan it, forced"), lambda yes: plan_it(force=True) if yes else None)
 

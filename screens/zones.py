@@ -158,6 +158,9 @@ class ZonesScreen(OpsScreen):
         session = self.session
         if session is None or not self.is_attached:
             return
+        for finding in snapshot.findings:
+            if finding.severity >= Severity.ERROR:
+                self.fail(f"{finding.where}: {finding.why}" if str(finding.where) else finding.why)
         self.busy = "judging the zones"
         self.refresh_bars()
 
@@ -187,9 +190,6 @@ class ZonesScreen(OpsScreen):
         table.update(rows(snapshot, self.compared))
         table.refresh()
         self._detail()
-        for finding in snapshot.findings:
-            if finding.severity >= Severity.ERROR:
-                self.fail(f"{finding.where}: {finding.why}" if str(finding.where) else finding.why)
         self.refresh_bars()
 
     @staticmethod

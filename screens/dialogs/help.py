@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from textual.content import Content
 
 from console.commands import Command, Kind, in_scope
@@ -15,9 +17,18 @@ MOVING = (
 )
 
 
+TEXT_AT = 25
+"""Column where the sentences start; they are wrapped there, so that they fit a terminal of 80."""
+
+
 def _line(keys: str, title: str, text: str, note: str = "") -> Content:
-    return Content.assemble(
-        (f"  {keys:<10}", "bold $accent"), f" {title:<14} ", text, (f"  {note}" if note else "", "dim")
+    first, *more = wrap(text, 75 - TEXT_AT)
+    return Content("\n").join(
+        [
+            Content.assemble((f"  {keys:<8}", "bold $accent"), f" {title:<13} ", first),
+            *(Content(f"{'':<{TEXT_AT}}{line}") for line in more),
+            *([Content.styled(f"{'':<{TEXT_AT}}{note}", "dim")] if note else []),
+        ]
     )
 
 
@@ -32,7 +43,7 @@ def page(scope: str) -> Content:
             note = "▲ changes the host, after a preview" if command.kind is Kind.CHANGE else ""
             lines.append(_line(keys, command.title, command.help, note))
             if command.cli:
-                lines.append(Content.styled(f"{'':<28}opsconsole {command.cli}", "dim"))
+                lines.append(Content.styled(f"{'':<{TEXT_AT}}opsconsole {command.cli}", "dim"))
         lines.append(Content(""))
 
     commands = list(in_scope(scope))
@@ -43,5 +54,5 @@ def page(scope: str) -> Content:
     if everywhere:
         section("Everywhere", everywhere)
     lines.append(Content.styled("Moving", "bold"))
-    lines.extend(_line(keys, text, "") for keys, text in MOVING)
+    lines.extend(Content.assemble((f"  {keys:<24} ", "bold $accent"), text) for keys, text in MOVING)
     return Content("\n").join(lines)

@@ -98,6 +98,7 @@ class RunDialog(OpsDialog):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one(VerticalScroll).focus()
+        self.query_one(VerticalScroll).anchor()
         self.draw()
 
     # What happens; called on the UI loop
