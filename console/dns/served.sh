@@ -1,5 +1,6 @@
 # Does named serve the serial that is wanted? Exit 0: yes, 1: not yet, 2: it never will.
-# $1 zone  $2 view or empty  $3 serials that count, or empty: any state will do  $4 `thawed`: must not be frozen, or empty
+# $1 zone  $2 view or empty  $3 serials that count (`!N`: any but N, or the one in the file), or empty: any state will do
+# $4 `thawed`: must not be frozen, or empty
 # $5 zone file  $6 directory of named  $7 named-checkzone  $8 dig or empty  $9 address, ${10} port; then the rndc command
 LC_ALL=C
 export LC_ALL
@@ -22,9 +23,15 @@ if [ -n "$dig" ] && [ -z "$signed" ]; then
     answered=$(printf '%s\n' "$answer" | awk 'NF == 7 && $3 ~ /^[0-9]+$/ { print $3; exit }')
     answered=${answered:-$serial}
 fi
+check() { "$checkzone" -w "$directory" -k ignore -m ignore -M ignore -n ignore -r ignore -S ignore -i none "$zone" "$file"; }
+in_file() { [ -z "$checkzone" ] || check | sed -n 's/.*: loaded serial \([0-9]*\).*/\1/p'; }
+
 thawed=yes
 [ "$ice" != thawed ] || [ "$frozen" != yes ] || thawed=no
 for each in $wanted; do
+    case $each in
+    '!'*) if [ "$serial" != "${each#!}" ] || [ "$serial" = "$(in_file)" ]; then each=${serial:-none}; fi ;;
+    esac
     if [ "$serial" = "$each" ] && [ "$answered" = "$each" ] && [ $thawed = yes ]; then
         exit 0
     fi
@@ -32,6 +39,6 @@ done
 # A file that the same loader refuses will not be served, however long one waits.
 size=$(wc -c <"$file" 2>/dev/null || echo 0)
 if [ -n "$checkzone" ] && [ "$size" -lt 8388608 ]; then
-    "$checkzone" -w "$directory" -k ignore -m ignore -M ignore -n ignore -r ignore -S ignore -i none "$zone" "$file" || exit 2
+    check || exit 2
 fi
 exit 1
