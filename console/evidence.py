@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.remote.connection import DEADLINE, LIMIT, LinkState, Privilege
-from console.remote.errors import LinkLost
-
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from console.dns.ask import Answer
-    from console.remote.connection import Connection, Result, Stream
+    from console.remote.connection import Result
 
 KEPT = 200
 """Pieces of evidence kept a host."""
@@ -79,88 +75,3 @@ class EvidenceBook:
     def newest_first(self) -> list[Evidence]:
         with self._lock:
             return list(reversed(self._items))
-
-
-class Recorded:
-    """A Connection that keeps the evidence of every run in a book, and is made only when it is first used.
-
-    `make` imports and resolves what reaching the host needs (paramiko, `ssh -G`): it runs on the thread of the first
-    call, so that nothing of it stands before the first frame.
-    """
-
-    def __init__(self, name: str, make: Callable[[], Connection], book: EvidenceBook) -> None:
-        self.name = name
-        self.book = book
-        self._make = make
-        self._made: Connection | None = None
-        self._closed = False
-        self._lock = threading.Lock()
-
-    @property
-    def inner(self) -> Connection:
-        """The connection itself.
-
-        Raises:
-            RemoteError: it cannot be made, or was closed.
-        """
-        with self._lock:
-            if self._made is None:
-                if self._closed:
-                    raise LinkLost("The connection was closed.", sent=False)
-                self._made = self._make()
-            return self._made
-
-    @property
-    def address(self) -> str:
-        return self._made.address if self._made is not None else ""
-
-    @property
-    def user(self) -> str:
-        return self._made.user if self._made is not None else ""
-
-    @property
-    def privilege(self) -> Privilege:
-        return self._made.privilege if self._made is not None else Privilege.UNKNOWN
-
-    @property
-    def state(self) -> LinkState:
-        return self._made.state if self._made is not None else LinkState.IDLE
-
-    def connect(self) -> None:
-        self.inner.connect()
-
-    def run(
-        self,
-        script: str,
-        args: Sequence[str] = (),
-        *,
-        stdin: bytes = b"",
-        sudo: bool = False,
-        deadline: float = DEADLINE,
-        limit: int = LIMIT,
-        title: str = "",
-    ) -> Result:
-        result = self.inner.run(script, args, stdin=stdin, sudo=sudo, deadline=deadline, limit=limit, title=title)
-        self.book.add(of_result(result))
-        return result
-
-    def stream(
-        self,
-        script: str,
-        args: Sequence[str] = (),
-        *,
-        stdin: bytes = b"",
-        sudo: bool = False,
-        follow: bool = False,
-        title: str = "",
-    ) -> Stream:
-        return self.inner.stream(script, args, stdin=stdin, sudo=sudo, follow=follow, title=title)
-
-    def tunnel(self, address: str, port: int) -> socket.socket:
-        return self.inner.tunnel(address, port)
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-        if self._made is not None:
-            self._made.close()

@@ -44,9 +44,9 @@ def connect_to(host: Host, prompter: Prompter) -> Connection:
     connection = _connection(host, prompter)
     if host.limits == Limits():
         return connection
-    from console.limited import Limited
+    from console.wrapped import Limited
 
-    return Limited(connection, host.limits.deadline, host.limits.bytes)
+    return Limited(host.name, lambda: connection, host.limits.deadline, host.limits.bytes)
 
 
 def _connection(host: Host, prompter: Prompter) -> Connection:

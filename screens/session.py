@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from console.evidence import EvidenceBook, Recorded
+from console.evidence import EvidenceBook
 
 if TYPE_CHECKING:
     from console.dns.desk import View
     from console.dns.state import Snapshot
     from console.inventory import Host
+    from console.wrapped import Recorded
 
 
 @dataclass(slots=True)
