@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from console.evidence import EvidenceBook
-    from console.evidence import EvidenceBook
     from console.remote.connection import Connection, Result, Stream
 
 
