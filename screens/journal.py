@@ -26,20 +26,14 @@ COLUMNS = (
     Column("state", "Ended", 14),
 )
 
-STATES = {
-    State.APPLIED: ("✔ applied", "good"),
-    State.ALREADY: ("✔ already so", "good"),
-    State.CONFLICT: ("✖ conflict", "warning"),
-    State.REFUSED: ("✖ refused", "warning"),
-    State.ROLLED_BACK: ("▲ rolled back", "warning"),
-    State.BROKEN: ("✖ broken", "error"),
-    State.UNKNOWN: ("? unknown", "error"),
-}
+STYLES = {"✔": "good", "▲": "warning", "✖": "error", "?": "error"}
 
 
 def ended(entry: JournalEntry) -> tuple[str, str]:
     """Glyph and word, and the style."""
-    return STATES[entry.state] if entry.state is not None else ("? no answer", "error")
+    if entry.state is None:
+        return "? no answer", "error"
+    return f"{entry.state.glyph} {entry.state.value}", STYLES[entry.state.glyph]
 
 
 def cells(entry: JournalEntry) -> tuple[str, ...]:

@@ -21,6 +21,11 @@ class State(Enum):
     UNKNOWN = "unknown"
     """The answer was lost. `apply.reconcile` asks the host by transaction id."""
 
+    @property
+    def glyph(self) -> str:
+        """`✔` done, `✖` not done, `▲` taken back, `?` not known: a sign beside the word, for screens and CLI alike."""
+        return {"APPLIED": "✔", "ALREADY": "✔", "ROLLED_BACK": "▲", "UNKNOWN": "?"}.get(self.name, "✖")
+
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:

@@ -149,8 +149,8 @@ def say(here: Open, plan: Plan, event: StepEvent) -> None:
 
 def tell(here: Open, outcome: Outcome) -> None:
     """The outcome, in words that leave no doubt."""
-    glyph, style = ("✔", "green") if outcome.good else ("✖", "red")
-    here.out.line(f"{glyph} {outcome.state.value}: {outcome.reason}", style)
+    style = "green" if outcome.good else "red"
+    here.out.line(f"{outcome.state.glyph} {outcome.state.value}: {outcome.reason}", style)
     here.out.line(f"  transaction {outcome.transaction}", "dim")
     if outcome.state in ADVICE:
         here.out.line(f"  {ADVICE[outcome.state]}")

@@ -21,15 +21,7 @@ from screens.safe import content
 from screens.widgets.logview import LogView
 from screens.zone_watch import line_of, spans
 
-ENDS = {
-    State.APPLIED: ("✔", "$text-success"),
-    State.ALREADY: ("✔", "$text-success"),
-    State.CONFLICT: ("✖", "$text-error"),
-    State.REFUSED: ("✖", "$text-error"),
-    State.ROLLED_BACK: ("▲", "$text-warning"),
-    State.BROKEN: ("✖", "$text-error bold"),
-    State.UNKNOWN: ("?", "$text-warning bold"),
-}
+ENDS = {"✔": "$text-success", "▲": "$text-warning", "✖": "$text-error", "?": "$text-warning bold"}
 QUIET_PHASES = ("start", "done")
 """They mark the way; what came of a step is told by its other events."""
 
@@ -143,7 +135,8 @@ class RunDialog(OpsDialog):
             return
         lines = [step_line(event) for event in self.events if event.phase not in QUIET_PHASES]
         if self.outcome is not None:
-            glyph, style = ENDS[self.outcome.state]
+            glyph = self.outcome.state.glyph
+            style = ENDS[glyph]
             lines.append(
                 Content.assemble(
                     (f"{glyph} {self.outcome.state.value} ", style),
