@@ -41,6 +41,8 @@ class Work:
     zone: Zone
     final: list[Update] = field(default_factory=list)
     """The last word on each name server, as it comes."""
+    log: list[str] = field(default_factory=list)
+    """What named logged about the zone meanwhile."""
 
 
 def put(arguments: Namespace) -> int:
@@ -109,7 +111,7 @@ def carry(work: Work, plan: Plan, findings: Sequence[Finding] = ()) -> int:
     status = STATUS[outcome.state]
     if status == FINE and any(update.state is not State.FOLLOWED for update in work.final):
         status = WARNINGS
-    _emit(work, **_planned(plan), **_told(outcome, work.final), findings=findings)
+    _emit(work, **_planned(plan), **_told(outcome, work), findings=findings)
     return status
 
 
@@ -138,6 +140,7 @@ def _listener(work: Work, plan: Plan, post: Post, settled: threading.Event) -> d
 
     def step_log(event: LogEvent) -> None:
         if event.zone == work.zone.name:
+            work.log.append(event.text)
             post(lambda: here.out.line(f"      log  {event.text}", "dim"))
 
     def ended(outcome: Outcome) -> None:
@@ -188,12 +191,13 @@ def _planned(plan: Plan) -> dict[str, object]:
     }
 
 
-def _told(outcome: Outcome, updates: Sequence[Update]) -> dict[str, object]:
+def _told(outcome: Outcome, work: Work) -> dict[str, object]:
     return {
         "state": outcome.state,
         "reason": outcome.reason,
         "transaction": outcome.transaction,
         "steps": outcome.events,
+        "log": work.log,
         "servers": [
             {
                 "name": update.target.name,
@@ -204,7 +208,7 @@ def _told(outcome: Outcome, updates: Sequence[Update]) -> dict[str, object]:
                 "why": update.text,
                 "after": update.at,
             }
-            for update in updates
+            for update in work.final
             if update.target is not None
         ],
     }

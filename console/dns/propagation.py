@@ -104,6 +104,22 @@ class Tracker:
     def done(self) -> bool:
         return all(seen.final for seen in self._seen.values())
 
+    @property
+    def proven(self) -> bool:
+        """No log line is still to be hoped for: notifies were sent, and each notified server that followed fetched."""
+        if not self._has_log:
+            return True
+        followed = [
+            (target, seen)
+            for target, seen in self._seen.items()
+            if seen.answer is not None
+            and seen.answer.serial == self.serial
+            and self._notified is not None
+            and any(_same(target.address, each) for each in self._notified)
+        ]
+        fetched = all(seen.event is not None and seen.event.kind is Kind.XFR_ENDED for _, seen in followed)
+        return not followed or (self._notifies and fetched)
+
     def settled(self, target: Target) -> bool:
         return self._seen[target].final
 

@@ -22,6 +22,8 @@ from console.remote.errors import RemoteError
 
 DEADLINE = 30.0
 """Seconds: named's notify-delay is 5, and a transfer follows."""
+LOG_GRACE = 1.5
+"""Seconds that the log gets, once every server has answered, to tell of the transfers that are its proof."""
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 _RESOLVE = """for name; do
@@ -143,6 +145,8 @@ def watch(
 ) -> Iterator[Update]:
     """Updates as they happen, then the final word on every target; ends when all are settled or `deadline` s passed.
 
+    The log of this server may tell of a transfer a moment after the answer that came of it: that is waited for.
+
     Targets are asked from this machine; one that is silent here is asked from the host, if there is a `connection`.
     With `vantage` `host` they are asked from the host alone.
 
@@ -191,8 +195,11 @@ def watch(
     if events is not None:
         threading.Thread(target=listen, args=(events,), name=f"log-{zone.name}", daemon=True).start()
     try:
-        while not tracker.done and not stop.is_set():
-            left = began + deadline - time.monotonic()
+        ends, answered = began + deadline, False
+        while not (tracker.done and tracker.proven) and not stop.is_set():
+            if tracker.done and not answered:
+                answered, ends = True, min(ends, time.monotonic() + LOG_GRACE)
+            left = ends - time.monotonic()
             if left <= 0:
                 break
             with suppress(queue.Empty):

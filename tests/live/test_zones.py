@@ -87,6 +87,9 @@ def test_an_edit_as_json(cli: Cli) -> None:
     }
     assert [step["phase"] for step in said["steps"] if step["step"] == 1] == ["start", "run", "verify", "done"]
     assert "\n   +fresh A 192.0.2.77\n" in said["preview"]
+    assert "zone shop.example/IN: sending notifies (serial 418)" in said["log"]
+    for address in (lab.at.ns2, lab.at.ns3):
+        assert any(address in line and "XFR" in line and "ended" in line for line in said["log"]), address
     assert [entry.transaction for entry in cli.journal.entries()] == [said["transaction"]]
     assert cli.journal.verify() == []
 

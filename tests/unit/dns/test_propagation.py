@@ -263,6 +263,25 @@ def test_log_events_reach_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert updates[-1].state is State.FOLLOWED
 
 
+def test_the_log_may_tell_of_a_transfer_after_the_answer_that_came_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.dns.watch.ask", lambda *args, **more: GOOD)
+    followed = threading.Event()
+    ended = parse_line(PEER + "transfer of 'a.test/IN': AXFR ended: 1 messages, 9 records, 300 bytes (serial 7)")
+
+    def events() -> Iterator[LogEvent]:
+        assert followed.wait(20)
+        yield from (LOADED, SENT, ended)
+        threading.Event().wait(20)
+
+    text = zonefile.parse(b"@ 60 IN SOA ns1.a.test. h.a.test. 7 1 1 1 1\n", "a.test")
+    seen = []
+    for update in watch(ZONE, 7, (NS2,), text=text, events=events(), deadline=20):
+        seen.append((update.state, update.event))
+        followed.set()
+    assert seen[0] == (State.FOLLOWED, None)
+    assert [event for _, event in seen[1:]] == [LOADED, SENT, ended], "the watch ends once the proof is there"
+
+
 def test_a_name_that_dns_does_not_know_is_raised_where_the_watch_is_read() -> None:
     with pytest.raises(ValueError, match="not a DNS question"):
         list(watch(replace(ZONE, name="a..b"), 7, (NS2,), deadline=20))
