@@ -129,4 +129,5 @@ def _advice(why: Exception) -> str:
         "AuthFailed": "Try `ssh HOST` with the same name; a password can only be asked for on a terminal.",
         "SudoRefused": "The login needs sudo on that host; its password can only be asked for on a terminal.",
         "ConnectFailed": "Try `ssh HOST` with the same name.",
+        "Cancelled": "It can only be asked on a terminal, and not with --no-input.",
     }.get(type(why).__name__, "")

@@ -271,5 +271,5 @@ class _Login:
         question = Question(kind, self._host, self._target.user, text, echo=echo, failed=failed)
         secret = self._prompter.ask(question)
         if secret is None:
-            raise Cancelled(f"no answer to: {text}")
+            raise Cancelled(f"{self._host} asked, and no answer was given: {text.strip().removesuffix(':')}")
         return secret
