@@ -22,7 +22,7 @@ from screens.session import Session
 if TYPE_CHECKING:
     from console.change.journal import Journal
     from console.inventory import Host, Inventory
-    from console.remote.connection import Connection
+    from console.remote.connection import Connection, LinkState
     from console.remote.prompter import Prompter
 
 Connect = Callable[["Host", "Prompter"], "Connection"]
@@ -45,6 +45,9 @@ def journal_screen() -> OpsScreen:
 
     return JournalScreen()
 
+
+LINK_LOOK = 0.5
+"""Seconds between two looks at the link's state."""
 
 SUBJECTS: dict[str, Callable[[], OpsScreen]] = {"zones": zones_screen}
 """Screens about the chosen host, by the word of their command. Each imports its module when it is first opened."""
@@ -76,6 +79,7 @@ class OpsApp(LeanOutput):
         self.texts: list[OpsScreen] = []
         """Screens that may hold an edit which is nowhere else."""
         self._sessions = 0
+        self._link_shown: LinkState | None = None
         self.animation_level = "none"
         if host:
             self._begin_session(inventory.find(host))
@@ -87,6 +91,7 @@ class OpsApp(LeanOutput):
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop_handles(number)
         self._tell_open_transactions()
+        self.set_interval(LINK_LOOK, self._look_at_link)
 
     def _loop_handles(self, number: signal.Signals) -> None:
         """A closed terminal or a kill leaves in order: the hosts finish by themselves, the journal is whole."""
@@ -164,6 +169,13 @@ class OpsApp(LeanOutput):
     def go(self, word: str) -> None:
         """Switches to a subject's screen; the one that was open stays as it is."""
         self.switch_mode(f"{word} {self._sessions}" if word in SUBJECTS else word)
+
+    def _look_at_link(self) -> None:
+        """Draws the host bar anew when the link's state is not the one that is shown. Asks nobody."""
+        state = self.session.connection.state if self.session is not None else None
+        if state is not self._link_shown:
+            self._link_shown = state
+            self.refresh_bars()
 
     # Words to the user
 

@@ -38,11 +38,15 @@ class ZoneRow:
 
 def served(zone: Zone) -> str:
     """The served serial, or why there is none."""
-    return str(zone.serial_served) if zone.serial_served is not None else zone.served_problem or "…"
+    if zone.serial_served is not None:
+        return str(zone.serial_served)
+    return zone.served_problem or ("…" if zone.serves else "-")
 
 
 def _state(zone: Zone) -> tuple[str, Severity | None]:
     severity = worst(zone.findings)
+    if severity is None and not zone.serves:
+        return f"· {zone.kind}", None
     if severity is None or severity < Severity.WARNING:
         if zone.serial_served is None:
             return "· not asked", severity

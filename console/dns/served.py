@@ -11,15 +11,13 @@ from console.dns.state import Snapshot, Zone
 from console.findings import Finding, Place, Severity
 from console.remote.connection import Connection
 
-_SERVING = ("primary", "secondary", "mirror", "stub")
-
 
 def ask_server(snapshot: Snapshot, connection: Connection, *, timeout: float = 3.0) -> Snapshot:
     """Asks the server itself for every zone it should serve, over one TCP connection from the host's vantage.
 
     Never raises for what the network does: the reason is each zone's `served_problem`.
     """
-    wanted = [zone.name for zone in snapshot.zones if zone.kind in _SERVING]
+    wanted = [zone.name for zone in snapshot.zones if zone.serves]
     if not snapshot.listens or not snapshot.running or not wanted:
         return judged(snapshot)
     address, port = snapshot.listens[0]
@@ -32,7 +30,7 @@ def with_answers(snapshot: Snapshot, answers: Mapping[str, Answer]) -> Snapshot:
     Where rndc told the serial of a zone in a view it stays: a question from the host sees one view only.
     """
     zones = tuple(
-        _with_answer(zone, answers[zone.name]) if zone.name in answers and zone.kind in _SERVING else zone
+        _with_answer(zone, answers[zone.name]) if zone.name in answers and zone.serves else zone
         for zone in snapshot.zones
     )
     return judged(replace(snapshot, zones=zones))
@@ -60,7 +58,7 @@ def _with_answer(zone: Zone, answer: Answer) -> Zone:
 
 def _judged(zone: Zone, running: bool) -> Zone:
     others = tuple(finding for finding in zone.findings if finding.id not in _IDS)
-    own = tuple(_of_zone(zone, running)) if zone.kind in _SERVING else ()
+    own = tuple(_of_zone(zone, running)) if zone.serves else ()
     return replace(zone, findings=others + own)
 
 

@@ -70,6 +70,11 @@ class Zone:
         return self.kind == "primary" and self.file is not None and not self.file.problem
 
     @property
+    def serves(self) -> bool:
+        """The server answers for it from a copy of its own."""
+        return self.kind in ("primary", "secondary", "mirror", "stub")
+
+    @property
     def key(self) -> str:
         """Identity within a snapshot."""
         return f"{self.name}/{self.view}" if self.view else self.name

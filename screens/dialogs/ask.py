@@ -43,7 +43,8 @@ class AskSecret(ModalScreen[Secret | None]):
             yield Static(Content.assemble((TITLES[question.kind], "bold"), " for ", content(self._whom())))
             if question.failed:
                 yield Static(Content.styled("✖ The last answer was refused.", "$text-error"))
-            yield Static(content(question.text, multiline=True))
+            if question.kind is not Ask.SUDO:
+                yield Static(content(question.text, multiline=True))
             line = Input(password=not question.echo, compact=True)
             line.cursor_blink = False
             yield line

@@ -19,7 +19,7 @@ from console.dns.propagation import Target, Update
 from screens.base import OpsDialog
 from screens.safe import content
 from screens.widgets.logview import LogView
-from screens.zone_watch import line_of, spans
+from screens.zone_watch import PLAIN, line_of, spans
 
 ENDS = {"✔": "$text-success", "▲": "$text-warning", "✖": "$text-error", "?": "$text-warning bold"}
 QUIET_PHASES = ("start", "done")
@@ -78,6 +78,8 @@ class RunDialog(OpsDialog):
         self.events: list[StepEvent] = []
         self.notes: list[str] = []
         self.servers: dict[Target, Update | None] = {}
+        self.said_of: dict[str, LogEvent] = {}
+        """The last line of the log about each peer's address."""
         self.lines: list[str] = []
         """Of named's log, as it wrote them."""
 
@@ -106,6 +108,9 @@ class RunDialog(OpsDialog):
         self.lines.append(event.text)
         for view in self.query(LogView):
             view.append([line_of(event, brief=True)])
+        if event.peer and event.kind not in PLAIN:
+            self.said_of[event.peer] = event
+            self.draw()
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -150,7 +155,10 @@ class RunDialog(OpsDialog):
             lines.append(Content.styled("◌ on the host; it finishes there even if this link is cut", "dim"))
         if self.servers and self.outcome is not None and self.outcome.good:
             lines.append(Content.styled("Name servers", "bold"))
-            lines.extend(server_line(target, update) for target, update in self.servers.items())
+            for target, update in self.servers.items():
+                lines.append(server_line(target, update))
+                if target.address in self.said_of:
+                    lines.append(content(f"    log {line_of(self.said_of[target.address], brief=True)}").stylize("dim"))
         lines.extend(content(f"· {note}").stylize("dim") for note in self.notes)
         if self.finished:
             lines.append(Content.styled("Done. Esc closes.", "bold"))
