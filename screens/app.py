@@ -196,8 +196,9 @@ class OpsApp(LeanOutput):
             self.fail(f"{type(error).__name__}: {error}")
 
     def refresh_bars(self) -> None:
-        if isinstance(self.screen, (OpsScreen, OpsDialog)):
-            self.screen.refresh_bars()
+        for screen in self.screen_stack:
+            if isinstance(screen, (OpsScreen, OpsDialog)):
+                screen.refresh_bars()
 
     def copy(self, text: str) -> None:
         """To the clipboard by OSC 52; whether the terminal took it, nobody tells us."""

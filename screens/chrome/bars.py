@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from console.commands import Command
-from console.remote.connection import LinkState
+from console.remote.connection import Connection, LinkState, Privilege
 from screens.safe import content
 
 if TYPE_CHECKING:
@@ -54,6 +54,16 @@ def key_in(command: Command, *, typing: bool) -> str:
     return ""
 
 
+def whereabouts(connection: Connection) -> str:
+    """Who we are where, and how privilege is had: `ops@192.0.2.1 (sudo)`, `this machine as root`."""
+    address, user, privilege = connection.address.removesuffix(":22"), connection.user, connection.privilege
+    if user and not address.startswith(f"{user}@"):
+        address += f" as {user}"
+    if privilege not in (Privilege.ROOT, Privilege.UNKNOWN):
+        address += f" ({privilege.value})"
+    return address
+
+
 class HostBar(Static):
     """Host, address, user and privilege, mode, link: never out of sight."""
 
@@ -66,9 +76,6 @@ class HostBar(Static):
             return
         connection = session.connection
         mode = ("▲ ACT", "$text-error bold") if session.acting else ("◇ observe", "bold")
-        who = connection.user or "?"
-        if connection.privilege.value not in ("root", "unknown"):
-            who += f" ({connection.privilege.value})"
         link = connection.state
         label = f" {session.host.label}" if session.host.label not in ("", connection.address) else ""
         self.set_class(session.acting, "-acting")
@@ -78,9 +85,7 @@ class HostBar(Static):
                 content(session.host.name).stylize("bold"),
                 content(label),
                 "  ",
-                content(connection.address).stylize("$text-muted"),
-                "  ",
-                content(who),
+                content(whereabouts(connection)).stylize("$text-muted"),
                 "  ",
                 mode,
                 "  ",
