@@ -98,7 +98,8 @@ def _read(line: str, state: State) -> tuple[list[Span], State]:
     if quoted:
         match = _REST_OF_STRING.match(line)
         position = match.end() if match else 0
-        found.append((0, position, STRING))
+        if position:
+            found.append((0, position, STRING))
         quoted = bool(match and match["carry"])
     elif depth == 0:
         part, word = ("head" if line[:1] in (" ", "\t") else "start"), 0

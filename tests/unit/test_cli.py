@@ -399,7 +399,7 @@ def test_a_broken_zone_that_is_forced_is_rolled_back(
     new = edited(box, tmp_path, "192.0.2.80", "192.0.2.800")
     status, out, _ = run("zone", "put", "sandbox", "example.net", "--file", new, "--yes", "--force")
     assert status == 1, out
-    assert "✖ rolled back: " in out
+    assert "▲ rolled back: " in out
     assert zone_file(box).read_bytes() == before
     assert served(box) == SERIAL
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from console.dns import zonefile
@@ -69,6 +69,7 @@ def test_known_states_are_used_and_fed() -> None:
 
 
 @given(LINES)
+@example(['"\\', ""])
 def test_any_lines_give_spans_in_order_inside_the_line(lines: list[str]) -> None:
     state = START
     for index, line in enumerate(lines):
