@@ -6,11 +6,13 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
@@ -22,6 +24,7 @@ from console.findings import Finding, Severity
 from screens import jobs
 from screens.base import OpsScreen
 from screens.widgets.editor import CodeEditor
+from screens.zone_canonical import BESIDE, CanonicalPane
 from screens.zones import finding_line
 
 if TYPE_CHECKING:
@@ -61,7 +64,9 @@ class ZoneEditScreen(OpsScreen):
         self._check_timer: Timer | None = None
 
     def body(self) -> ComposeResult:
-        yield CodeEditor(highlighter=highlight, looks=LOOKS, read_only=True)
+        with Horizontal():
+            yield CodeEditor(highlighter=highlight, looks=LOOKS, read_only=True)
+            yield CanonicalPane()
         yield Static("Reading the zone…", classes="detail")
 
     def on_mount(self) -> None:
@@ -161,6 +166,8 @@ class ZoneEditScreen(OpsScreen):
         if self.is_attached and text == self.text:
             self.checked = checked
             self._show(checked.findings)
+            if self.query_one(CanonicalPane).display:
+                self._compile(self.query_one(CanonicalPane).show)
 
     # Checking
 
@@ -290,6 +297,17 @@ class ZoneEditScreen(OpsScreen):
         self.detail(f"Your edit of {self.zone.name}", coloured(lines) if self.edited else "Nothing was changed.")
 
     def do_canonical(self) -> None:
+        """Beside the source where there is room, over it where there is not; again: away with it."""
+        pane = self.query_one(CanonicalPane)
+        if pane.display:
+            pane.hide()
+        elif self.size.width >= BESIDE:
+            self._compile(pane.show)
+        else:
+            title = f"{self.zone.name} as named-compilezone understands it"
+            self._compile(lambda said: self.detail(title, said))
+
+    def _compile(self, then: Callable[[str], None]) -> None:
         session = self.session
         if session is None or session.zones is None:
             return
@@ -300,8 +318,7 @@ class ZoneEditScreen(OpsScreen):
 
             return check.canonical(session.connection, snapshot, zone, text)
 
-        title = f"{zone.name} as named-compilezone understands it"
-        jobs.start(self.app, "compile-zone", work, lambda said: self.detail(title, said), self.ops.explain)
+        jobs.start(self.app, "compile-zone", work, then, self.ops.explain)
 
     def do_external(self) -> None:
         """Suspends the app and opens the text in the user's editor; what comes back is an edit like any other."""
@@ -336,6 +353,16 @@ class ZoneEditScreen(OpsScreen):
                 self.say(f"{text} is not in the text.")
 
         self.prompt("find: ", "", None, find)
+
+    def do_again(self) -> None:
+        if not self.editor.action_next_match(1):
+            self.say("Nothing was searched (^F), or it is not in the text.")
+
+    def do_start(self) -> None:
+        self.editor.move_cursor(self.editor.document.start)
+
+    def do_end(self) -> None:
+        self.editor.move_cursor(self.editor.document.end)
 
     def do_goto(self) -> None:
         def go(text: str | None) -> None:
