@@ -96,6 +96,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("edit.external", ("f4", "ctrl+o"), "$EDITOR", "Edit this text in your own editor; the console waits.", footer=False),
     Command("edit.next", ("f8", "ctrl+n"), "Next finding", "Go to the line of the next finding.", footer=False),
     Command("edit.find", ("ctrl+f",), "Find", "Search in the text."),
+    Command("edit.again", ("f6",), "Find next", "Go to the next place that holds what was searched.", footer=False),
+    Command("edit.start", ("ctrl+home",), "Start", "Go to the start of the text.", footer=False),
+    Command("edit.end", ("ctrl+end",), "End", "Go to the end of the text.", footer=False),
     Command("edit.goto", ("ctrl+j",), "Go to line", "Jump to a line by number.", footer=False),
     # Log
     Command("watch.filter", ("slash",), "Filter", "Show only lines that hold this text; ! turns it round."),

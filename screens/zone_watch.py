@@ -110,8 +110,8 @@ class WatchScreen(OpsScreen):
             return ""
         follow = "following" if self.view.follow else "stopped"
         only = ", events only" if self.only_events else ""
-        chosen = f", filter {self.view.filter}" if self.view.filter else ""
-        return f"{self.source.kind} {self.source.where}  {follow}{only}{chosen}"
+        chosen = f", /{self.view.filter}" if self.view.filter else ""
+        return f"{follow}{chosen}{only}  {self.source.kind} {self.source.where}"
 
     def _follow(self, leaving: threading.Event) -> None:
         """On a thread of its own: reads, parses, hands over; pauses when the screen cannot keep up."""
