@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -35,6 +36,8 @@ def _screen_host(words: list[str]) -> str | None:
 
 
 def _screen(host: str) -> int:
+    # What is imported is no garbage, and looking for some takes a tenth of the way to the first frame.
+    gc.disable()
     from console.inventory import InventoryError
     from screens.app import run
 

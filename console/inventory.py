@@ -8,7 +8,6 @@ taken as what `ssh NAME` would make of it.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -166,6 +165,9 @@ def parse(data: bytes, where: str = "hosts.toml") -> tuple[Host, ...]:
     Raises:
         InventoryError: not TOML, or a key that is unknown, of the wrong type, or out of range.
     """
+    # Not needed where there is no inventory file, and not free.
+    import tomllib
+
     try:
         document = tomllib.loads(data.decode())
     except UnicodeDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -90,7 +91,7 @@ class OpsApp(LeanOutput):
         super().on_mount()
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop_handles(number)
-        self._tell_open_transactions()
+        self.after_frame(self._tell_open_transactions)
         self.set_interval(LINK_LOOK, self._look_at_link)
 
     def _loop_handles(self, number: signal.Signals) -> None:
@@ -125,11 +126,14 @@ class OpsApp(LeanOutput):
         from console.evidence import EvidenceBook
         from console.inventory import Mode
         from console.wrapped import Recorded
-        from screens.dialogs.ask import ScreenPrompter
+
+        def make() -> Connection:
+            from screens.dialogs.ask import ScreenPrompter
+
+            return self.connect_to(host, ScreenPrompter(self))
 
         book = EvidenceBook()
-        prompter = ScreenPrompter(self)
-        connection = Recorded(host.name, lambda: self.connect_to(host, prompter), book)
+        connection = Recorded(host.name, make, book)
         return Session(host, connection, book, acting=host.mode is Mode.ACT)
 
     def _begin_session(self, host: Host) -> None:
@@ -311,4 +315,12 @@ def run(host: str = "") -> int:
     from console.change.journal import Journal
     from console.hosts import connect_to, inventory
 
-    return OpsApp(inventory(), connect_to, Journal(), host).run(mouse=True) or 0
+    app = OpsApp(inventory(), connect_to, Journal(), host)
+    app.after_frame(_collect_garbage)
+    return app.run(mouse=True) or 0
+
+
+def _collect_garbage() -> None:
+    """From here on; what was imported for the first frame is there to stay, and is not looked at again."""
+    gc.freeze()
+    gc.enable()

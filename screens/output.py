@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.cells import set_cell_size
@@ -109,9 +110,18 @@ class LeanOutput(App[Any]):
         """None when every frame is sent whole."""
         if not plain_output_wanted() and sys.platform != "win32":
             self.shadow = TerminalShadow(scroll=terminal_scrolls())
+        self._after_frame: list[Callable[[], object]] = []
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, self._lean(renderable))
+        if renderable is not None and not self._batch_count:
+            waiting, self._after_frame = self._after_frame, []
+            for callback in waiting:
+                self.call_later(callback)
+
+    def after_frame(self, callback: Callable[[], object]) -> None:
+        """Runs `callback` once a frame was sent: `call_after_refresh` does not wait for the first one."""
+        self._after_frame.append(callback)
 
     def _lean(self, renderable: RenderableType | None) -> RenderableType | None:
         if self.shadow is None or self._driver is None or renderable is None:

@@ -116,7 +116,7 @@ class ZonesScreen(OpsScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one(VirtualTable).focus()
-        self.call_after_refresh(self.do_refresh)
+        self.ops.after_frame(self.do_refresh)
 
     def focus_body(self) -> None:
         self.query_one(VirtualTable).focus()

@@ -18,6 +18,9 @@ from pathlib import Path
 
 import pyte
 
+PATIENCE = 3.0
+"""Seconds that a program gets to end by itself."""
+
 KEYS = {
     "up": "\x1b[A",
     "down": "\x1b[B",
@@ -80,10 +83,18 @@ class PtyMeter:
         self.process = subprocess.Popen(
             list(self.argv), stdin=slave, stdout=slave, stderr=slave, env=env, cwd=self.cwd, start_new_session=True
         )
+        self.began = time.perf_counter()
         os.close(slave)
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Asks it to end, so that it leaves no scratch directory, and makes it end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            until = time.perf_counter() + PATIENCE
+            while self.process.poll() is None and time.perf_counter() < until:
+                self._receive(0.02)
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -95,7 +106,7 @@ class PtyMeter:
         if hasattr(self, "process"):
             os.kill(self.process.pid, signal.SIGWINCH)
 
-    def _read(self, timeout: float) -> bytes:
+    def _receive(self, timeout: float) -> bytes:
         """Bytes that come within `timeout` seconds; empty when none do, or the program is gone."""
         if not select.select([self._master], [], [], timeout)[0]:
             return b""
@@ -105,6 +116,11 @@ class PtyMeter:
             return b""
         self.read_at = time.perf_counter()
         self.raw += data
+        return data
+
+    def _read(self, timeout: float) -> bytes:
+        """Bytes that come within `timeout` seconds, put on the screen too."""
+        data = self._receive(timeout)
         # pyte 0.8 takes the `>` of the kitty keyboard request for text
         self._stream.feed(data.replace(b"\x1b[>25u", b"").replace(b"\x1b[<u", b""))
         return data
@@ -120,6 +136,21 @@ class PtyMeter:
             last = self.read_at
             size += len(data)
         return Answer(last - started if size else 0.0, size)
+
+    def first(self, sign: bytes, limit: float = 30.0) -> float:
+        """Seconds from exec until the terminal was sent this; the program is stopped there and then."""
+        while sign not in self.raw:
+            if not self._receive(0.05) and (
+                self.process.poll() is not None or time.perf_counter() > self.began + limit
+            ):
+                raise AssertionError(f"{sign!r} never came:\n{self.raw.decode(errors='replace')}")
+        self.process.send_signal(signal.SIGSTOP)
+        return self.read_at - self.began
+
+    def memory(self) -> float:
+        """Resident megabytes of the program (proc(5) VmRSS)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     def wait_for(self, text: str, limit: float = 30.0) -> float:
         """Seconds until the text is on the screen."""

@@ -1,0 +1,69 @@
+"""What the bench says: one row a budget, the anchor measured beside it, and a verdict. A miss is never hidden."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One budget."""
+
+    what: str
+    budget: str
+    measured: str
+    anchor: str = ""
+    """What it is to be seen against: another program measured in the same run, or a figure of the reference."""
+    good: bool | None = None
+    """None: there is no budget, the figure is only told."""
+
+    @property
+    def verdict(self) -> str:
+        return {True: "✔", False: "✖", None: "·"}[self.good]
+
+
+def conditions() -> str:
+    """When and on what it ran; a loaded machine makes wall clock figures worse."""
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{when}, Python {platform.python_version()}, {os.cpu_count()} cores, load {load}"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """For a terminal."""
+    titles = ("what", "budget", "measured", "anchor")
+    cells = [titles, *((row.what, row.budget, row.measured, row.anchor) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+    verdicts = (" ", *(row.verdict for row in rows))
+    return "\n".join(
+        f"{verdict} " + "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
+        for verdict, line in zip(verdicts, cells, strict=True)
+    )
+
+
+def markdown(rows: Sequence[Row], told: str) -> str:
+    """For the README."""
+    lines = ["| what | budget | measured | beside it | |", "|---|---|---|---|---|"]
+    lines += [f"| {row.what} | {row.budget} | {row.measured} | {row.anchor} | {row.verdict} |" for row in rows]
+    return "\n".join([*lines, "", f"Measured {told}."])
+
+
+def write(path: Path, text: str) -> None:
+    """Puts the text between the two marks of a page.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    page = path.read_text()
+    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
+        raise ValueError(f"{path} has no {BEGIN} … {END}")
+    marked = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    path.write_text(marked.sub(lambda _: f"{BEGIN}\n{text}\n{END}", page))
