@@ -27,12 +27,14 @@ QUIET_PHASES = ("start", "done")
 
 
 def step_line(event: StepEvent) -> Content:
-    """Glyph, phase, what it was, and the first line that the tool said."""
+    """Glyph, phase, what it was, and one line of what was said: a tool's first, a failed look's last."""
     bad = event.phase == "failed" or event.exit_status not in (None, 0)
     glyph, style = (
         ("✖", "$text-error") if bad else ("↶", "$text-warning") if "undo" in event.phase else ("✔", "$text-success")
     )
-    said = event.output.decode("utf-8", "surrogateescape").strip().partition("\n")[0][:120]
+    lines = event.output.decode("utf-8", "surrogateescape").strip().splitlines() or [""]
+    seen = "verify" in event.phase
+    said = (lines[-1] if seen else lines[0])[:120] if bad or not seen else ""
     return Content.assemble(
         (f"{glyph} ", style),
         (f"{event.phase:<12}", "bold"),
