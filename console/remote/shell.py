@@ -44,7 +44,7 @@ class ShellConnection(ABC):
         self._user = ""
         self._privilege = Privilege.UNKNOWN
         self._has_timeout = False
-        self._password = SudoPassword(name, lambda: self.user, prompter)
+        self._password = SudoPassword(name, prompter)
         self._live: set[Exchange] = set()
         self._live_lock = threading.Lock()
 
@@ -164,7 +164,7 @@ class ShellConnection(ABC):
         sudo = sudo and self._privilege is not Privilege.ROOT
         markers = new_markers()
         line = command(script, args, markers, sudo=sudo, follow=follow, lifetime=lifetime, path=self._path)
-        gate = SudoGate(markers.prompt, self._password.attempt()) if sudo else None
+        gate = SudoGate(markers.asked, self._password.attempt()) if sudo else None
         return Exchange(self._start(line, window), markers, stdin, gate, self.name)
 
     @contextlib.contextmanager

@@ -2,12 +2,15 @@
 
 sudo is run without a pty as `sudo -k -S -p <random prompt>`: the password goes out only after that prompt, once; what
 the script is to read goes out only after the go-marker, which the host computes (measured: reliability.md 5).
+
+At a second prompt the run is ended. pam_faillock, where a host has it, counts that unanswered question as a failure
+too: one wrong password is two of its failures.
 """
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable
 
 from console.remote.errors import Cancelled, SudoRefused
 from console.remote.prompter import Ask, Prompter, Question
@@ -23,9 +26,8 @@ class SudoPassword:
     While an answer is unproven nobody else may use it: two runs must not spend two tries on one typing error.
     """
 
-    def __init__(self, host: str, user: Callable[[], str], prompter: Prompter) -> None:
+    def __init__(self, host: str, prompter: Prompter) -> None:
         self._host = host
-        self._user = user
         self._prompter = prompter
         self._turn = threading.Lock()
         self._proven: Secret | None = None
@@ -41,8 +43,8 @@ class SudoPassword:
         if proven:
             proven.wipe()
 
-    def _ask(self) -> Secret:
-        question = Question(Ask.SUDO, self._host, self._user(), f"sudo password of {self._user()}", failed=self._failed)
+    def _ask(self, whose: str) -> Secret:
+        question = Question(Ask.SUDO, self._host, whose, f"sudo password of {whose}", failed=self._failed)
         secret = self._prompter.ask(question)
         if secret is None:
             raise Cancelled(f"no sudo password was given for {self._host}: nothing was run")
@@ -61,8 +63,11 @@ class SudoAttempt:
     def sent(self) -> bool:
         return self._secret is not None
 
-    def line(self) -> bytes:
+    def line(self, whose: str) -> bytes:
         """The password and a newline.
+
+        Args:
+            whose: The user whose password sudo asks for, which need not be the one who logged in (`rootpw`).
 
         Raises:
             Cancelled: the user gave none.
@@ -72,7 +77,7 @@ class SudoAttempt:
         if secret is None:
             password._turn.acquire()
             self._holds_turn = True
-            secret = password._proven or password._ask()
+            secret = password._proven or password._ask(whose)
         self._secret = secret
         return secret.reveal() + b"\n"
 
@@ -83,12 +88,12 @@ class SudoAttempt:
             self._password._failed = False
         self.drop()
 
-    def refused(self) -> None:
-        """sudo did not take it: forgotten."""
+    def refused(self, *, wrong: bool) -> None:
+        """sudo did not let us: forgotten. `wrong`: because of the password."""
         if self._secret is not None:
             self._password.forget()
             self._secret.wipe()
-            self._password._failed = True
+            self._password._failed = wrong
         self.drop()
 
     def drop(self) -> None:
@@ -102,10 +107,14 @@ class SudoAttempt:
 
 
 class SudoGate:
-    """The state machine on stderr, from `sudo` to the go-marker."""
+    """The state machine on stderr, from `sudo` to the go-marker.
 
-    def __init__(self, prompt: bytes, attempt: SudoAttempt) -> None:
-        self._prompt = prompt
+    Args:
+        asked: sudo's prompt; its group is whose password is wanted.
+    """
+
+    def __init__(self, asked: re.Pattern[bytes], attempt: SudoAttempt) -> None:
+        self._asked = asked
         self._attempt = attempt
         self.open = False
 
@@ -120,17 +129,23 @@ class SudoGate:
             self._attempt.accepted()
             self.open = True
             return b""
-        asked = noise.count(self._prompt)
-        if asked > 1:
-            self._attempt.refused()
+        asked: list[bytes] = self._asked.findall(noise)
+        if len(asked) > 1:
+            self._attempt.refused(wrong=True)
             raise SudoRefused("wrong password: sudo did not take it, nothing was run")
-        return self._attempt.line() if asked and not self._attempt.sent else b""
+        if not asked or self._attempt.sent:
+            return b""
+        return self._attempt.line(asked[0].decode("utf-8", "backslashreplace"))
 
     def ended(self, noise: bytes) -> SudoRefused:
         """What to raise when sudo ended, or fell silent, before the go-marker."""
-        self._attempt.refused()
-        said = noise.replace(self._prompt, b"").decode("utf-8", "backslashreplace").strip()
-        return SudoRefused(f"sudo refused, nothing was run: {said or 'it said nothing'}")
+        said = self._asked.sub(b"", noise).decode("utf-8", "backslashreplace").strip()
+        self._attempt.refused(wrong="incorrect password" in said)
+        return SudoRefused(f"sudo refused, nothing was run: {_OUR_COMMAND.sub('…', said) or 'it said nothing'}")
 
     def drop(self) -> None:
         self._attempt.drop()
+
+
+_OUR_COMMAND = re.compile(r"(?<=/bin/sh -c )PATH=\S*;export PATH;.* opsc( [\w+/=.:@,-]+)*")
+"""What sudo quotes of us when it does not allow it: thousands of characters that nobody can read."""

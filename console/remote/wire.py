@@ -44,9 +44,14 @@ class Markers:
         return f"opsc-end-{self.nonce} ".encode()
 
     @property
-    def prompt(self) -> bytes:
-        """What sudo is told to ask with; without `%`, which sudo would expand."""
-        return f"[opsc-{self.ask}] ".encode()
+    def prompt(self) -> str:
+        """What sudo is told to ask with; it puts the user whose password it wants in place of `%p` (sudo(8))."""
+        return f"[opsc-{self.ask} %p] "
+
+    @property
+    def asked(self) -> re.Pattern[bytes]:
+        """The prompt as it comes back; the group is whose password is wanted."""
+        return re.compile(rb"\[opsc-%b ([^]\n]{1,256})\] " % self.ask.encode())
 
 
 def new_markers() -> Markers:
@@ -84,9 +89,9 @@ def command(
     )
     words = [_encoded(settings + _boot_text()), *(_argument(arg) for arg in args)]
     if sudo:
-        prompt = markers.prompt.decode()
         ask = (
-            f"PATH={_quoted(path)}\nshift\nexec sudo -k -S -p '{prompt}' -- /bin/sh -c {_quoted(_START)} opsc \"$@\"\n"
+            f"PATH={_quoted(path)}\nshift\n"
+            f"exec sudo -k -S -p '{markers.prompt}' -- /bin/sh -c {_quoted(_START)} opsc \"$@\"\n"
         )
         words.insert(0, _encoded(ask))
     line = f"exec /bin/sh -c '{_START}' opsc {' '.join(words)}"

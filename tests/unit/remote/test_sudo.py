@@ -23,7 +23,7 @@ START = """#!/bin/sh
 here=$(dirname "$0")
 [ "$1 $2" = "-k -n" ] && { PROBE; }
 [ "$1 $2 $3" = "-k -S -p" ] && [ "$5" = -- ] || exit 99
-prompt=$4
+prompt=${4%%%p*}ops${4##*%p}
 shift 5
 tried() { echo "$1" >>"$here/tried"; }
 """

@@ -93,7 +93,12 @@ def test_a_line_of_the_greatest_size_can_be_executed() -> None:
 def test_markers_are_never_the_same_twice() -> None:
     seen = {word for _ in range(100) for markers in [new_markers()] for word in (markers.nonce, markers.ask)}
     assert len(seen) == 200
-    assert b"%" not in new_markers().prompt
+
+
+def test_the_prompt_comes_back_with_whose_password_is_wanted() -> None:
+    filled = MARKERS.prompt.replace("%p", "root").encode()
+    assert MARKERS.asked.findall(b"lecture\n" + filled + b"Sorry, try again.\n" + filled) == [b"root", b"root"]
+    assert MARKERS.asked.findall(new_markers().prompt.encode()) == []
 
 
 PIECE = st.sampled_from([MARKERS.begin, MARKERS.end, MARKERS.begin[:-1], MARKERS.end[:-1], b"opsc-", b"\n", b"0"])
