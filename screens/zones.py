@@ -10,13 +10,14 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from console.commands import Command
+from console.commands import BY_ID, Command
 from console.dns.rows import GLYPHS, ZoneRow, rows, served, standing
 from console.dns.state import Snapshot, Zone
 from console.evidence import of_answer
 from console.findings import Finding, Severity
 from screens import jobs
 from screens.base import OpsScreen
+from screens.chrome.bars import key_name
 from screens.safe import content
 from screens.widgets.columns import Column
 from screens.widgets.table import VirtualTable
@@ -68,7 +69,16 @@ def finding_line(finding: Finding, file: str = "") -> Content:
         content(f"{finding.id} {where}: " if where else f"{finding.id}: ").stylize("dim"),
         content(finding.why),
         content(f" {finding.hint}").stylize("dim") if finding.hint else "",
+        _mend(finding),
     )
+
+
+def _mend(finding: Finding) -> Content:
+    """The key that plans its fix, where there is one."""
+    command = BY_ID.get(f"zones.{finding.fix}")
+    if command is None:
+        return Content("")
+    return Content.assemble("  ", (key_name(command.keys[0]), "bold $accent"), f" {command.title}")
 
 
 def about(zone: Zone) -> Content:
@@ -223,8 +233,6 @@ class ZonesScreen(OpsScreen):
         return super().reason_against(command)
 
     def on_virtual_table_row_selected(self) -> None:
-        from console.commands import BY_ID
-
         self.run_command(BY_ID["zones.open"])
 
     def do_open(self) -> None:
