@@ -258,7 +258,8 @@ class Link:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        for transport in reversed(self._transports):
+        # Nearest first: its channels are closed with it, and the next one does not try to send through one of them.
+        for transport in self._transports:
             transport.close()
         self._handshaken.set()
         if self._socket is not None:

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from console.remote.connection import Privilege
 from console.remote.errors import Cancelled, SudoRefused
@@ -240,6 +241,7 @@ async def test_the_screen_tells_a_wrong_password_and_asks_again_only_when_told_t
     log = Log(lab)
     async with console(lab, tmp_path, "ops", dialogs=True) as screen:
         await screen.until_on("AskSecret")
+        await screen.until(lambda: isinstance(screen.app.focused, Input), "the line to answer on")
         await screen.until_shown("sudo password for ops@lab-ops")
         await screen.type("guess")
         assert "guess" not in screen.text
@@ -250,6 +252,7 @@ async def test_the_screen_tells_a_wrong_password_and_asks_again_only_when_told_t
         assert screen.app.screen_stack[-1] is screen.app.screen
         await screen.press("escape", "r")
         await screen.until_on("AskSecret")
+        await screen.until(lambda: isinstance(screen.app.focused, Input), "the line to answer on")
         await screen.until_shown("The last answer was refused")
         await screen.type(lab.users["ops"].password)
         await screen.press("enter")
@@ -260,6 +263,7 @@ async def test_the_screen_tells_a_wrong_password_and_asks_again_only_when_told_t
 async def test_the_screen_takes_no_answer_for_an_answer(lab: Lab, tmp_path: Path) -> None:
     async with console(lab, tmp_path, "ops", dialogs=True) as screen:
         await screen.until_on("AskSecret")
+        await screen.until(lambda: isinstance(screen.app.focused, Input), "the line to answer on")
         await screen.press("escape")
         await screen.until_shown("no sudo password was given")
         await screen.until_on("ZonesScreen")

@@ -218,6 +218,10 @@ def test_a_jump_host_is_gone_through_and_its_key_is_checked(
     unknown = replace(own_sshd.target, user_known_hosts=(str(tmp_path / "none"),))
     with pytest.raises(HostKeyUnknown):
         Ssh("box", replace(sshd.target, jumps=(unknown,)), Answers()).connect()
+    behind = replace(sshd.target, user_known_hosts=(str(tmp_path / "none"),), jumps=(own_sshd.target,))
+    for _ in range(5):
+        with pytest.raises(HostKeyUnknown):
+            Ssh("box", behind, Answers()).connect()
     nowhere = replace(sshd.target, port=1, jumps=(own_sshd.target,))
     with pytest.raises(ConnectFailed, match="jump host"):
         Ssh("box", nowhere, Answers()).connect()
