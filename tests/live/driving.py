@@ -236,9 +236,14 @@ class Driver:
         await self.until(lambda: type(self.app.screen).__name__ == name, f"{name} is open", deadline)
 
     async def zones(self) -> None:
-        """Until the list of zones is there."""
+        """Until the list of zones is there, and judged."""
         await self.until_on("ZonesScreen")
-        await self.until_shown("lab.example")
+        await self.until_shown(".example")
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Until nothing is read for the list of zones any more."""
+        await self.until(lambda: not self.app.screen.busy, "nothing is read any more")  # type: ignore[attr-defined]
 
     async def choose(self, zone: str) -> None:
         """Puts the cursor on a zone, by the filter."""
