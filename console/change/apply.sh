@@ -52,7 +52,7 @@ if [ -n "$problem" ]; then
     exit 0
 fi
 
-: >"$tx/events.$nonce" &&
+true >"$tx/events.$nonce" &&
     head -c "$8" <"$tx/in.$nonce" >"$tx/worker.$nonce.sh" ||
     refuse "the plan could not be stored in $tx"
 start() { # out of our session and our process group, with nothing of ours open

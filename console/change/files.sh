@@ -30,6 +30,13 @@ END
     owner=$uid:$gid
 }
 
+mark() { # name: an empty file that tells who comes later. Not with `:`, whose failed redirection ends the whole shell
+    true >"$tx/$1" || {
+        why="the console's state directory $state cannot be written"
+        return 1
+    }
+}
+
 same_inode() { [ "$1" -ef "$2" ]; }
 
 create() { # name: an empty file of ours, never through something that is there
@@ -127,7 +134,7 @@ prepare_file() { # step: everything short of the commit. Nothing that anybody us
     load "$1" || return 1
     owner_and_mode .
     case $permissions in
-    ????????w?)
+    ????????w?*) # after the mode there may be a + (an ACL) or a dot (a security context)
         why="the directory of $path can be written by everybody"
         return 1
         ;;
@@ -202,7 +209,8 @@ swap() { # under the commit lock. The rename (or link, or unlink) is the one mom
     [ "$held" = "$base" ] || conflict_with || return 1
     why="$path could not be replaced"
     if [ "$base" = none ]; then
-        : >"$tx/wrote.$1" && said=$(ln -- "$temp" "$name" 2>&1) || {
+        mark "wrote.$1" || return 1
+        said=$(ln -- "$temp" "$name" 2>&1) || {
             why="$path could not be made: ${said-}"
             return 1
         }
@@ -214,7 +222,7 @@ swap() { # under the commit lock. The rename (or link, or unlink) is the one mom
         }
         held=$(digest <"$kept")
         same_inode "$name" "$kept" && [ "$held" = "$base" ] || conflict_with || return 1
-        : >"$tx/wrote.$1" || return 1
+        mark "wrote.$1" || return 1
         if [ "$new" = none ]; then
             said=$(rm -f -- "$name" 2>&1) || {
                 why="$path could not be removed: $said"
@@ -240,7 +248,7 @@ swap() { # under the commit lock. The rename (or link, or unlink) is the one mom
         why="$path is not what we wrote"
         return 1
     fi
-    : >"$tx/done.$1"
+    mark "done.$1" || return 1
     case $base:$new in
     none:*) emit "$1" write - "$path is made" ;;
     *:none) emit "$1" write - "$path is removed; the original is in $original" ;;
@@ -272,6 +280,7 @@ restore_file() { # step: the old content with a fresh time, if the file still is
 }
 
 put_back() {
+    if same_inode "$name" "$kept"; then rm -f -- "$kept"; fi # the rename never came
     look || return 1
     [ "$held" != "$base" ] || return 0
     if [ "$held" != "$new" ]; then

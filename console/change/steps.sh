@@ -14,7 +14,7 @@ forget_old_transactions() { # the newest 200 are kept
 
 run_step() { # step: its command, and what shows that it worked
     load "$1"
-    : >"$tx/ran.$1"
+    mark "ran.$1" || return 1
     run "$deadline" / $argv
     decode "${argv%% *}"
     if ! accepted "$status" "$accepts"; then
@@ -56,7 +56,7 @@ undo_step() { # step: take a command back; with `unproven` as $2 its proof is le
 
 close_step() { # step that is run in any case: a failed attempt of it is tried again
     load "$1"
-    : >"$tx/ran.$1"
+    mark "ran.$1"
     run "$deadline" / $argv
     decode "${argv%% *}"
     emit "$1" undo "$status" "$text ended" "$out"

@@ -207,6 +207,39 @@ def test_a_directory_open_to_everybody_is_refused(bench: Bench) -> None:
     assert (outcome.state, "by everybody" in outcome.reason) == (State.REFUSED, True)
 
 
+@pytest.mark.parametrize("sign", ["+", "."])
+def test_nor_is_it_let_in_by_the_sign_of_an_acl_or_a_security_context(bench: Bench, sign: str) -> None:
+    bench.tool("ls", f"""PATH=${{PATH#*:}}; ls "$@" | sed 's/^\\([-dl].\\{{9\\}}\\) /\\1{sign} /'""")
+    path = bench.file("zone", OLD)
+    done = bench.apply(bench.plan(edit(path, OLD, NEW)))
+    assert done.state is State.APPLIED, done
+    bench.files.chmod(0o777)
+    outcome = bench.apply(bench.plan(edit(path, NEW, OLD)))
+    assert (outcome.state, "by everybody" in outcome.reason) == (State.REFUSED, True), outcome
+
+
+@pytest.mark.parametrize("mark", ["wrote.2", "ran.2", "done.2"])
+def test_a_mark_that_cannot_be_made_takes_all_back(bench: Bench, mark: str) -> None:
+    """No room for it in the state directory, say: the worker goes on, backwards."""
+    one, two = bench.file("one", OLD), bench.file("two", OLD)
+    spoil = run("sh", "-c", 'for each in "$0"/*; do mkdir "$each/$1"; done', f"{bench.places.state}/transactions", mark)
+    last = run("touch", str(bench.root / "ran")) if mark == "ran.2" else edit(two, OLD, NEW)
+    outcome = bench.apply(bench.plan(edit(one, OLD, NEW), spoil, last))
+    assert outcome.state is State.ROLLED_BACK, outcome
+    assert "cannot be written" in outcome.reason
+    assert (one.read_bytes(), two.read_bytes(), (bench.root / "ran").exists()) == (OLD, OLD, False)
+    assert bench.leftovers() == []
+
+
+def test_a_rename_that_fails_takes_all_back(bench: Bench) -> None:
+    bench.tool("mv", 'PATH=${PATH#*:}; for last; do :; done; [ "$last" != ./two ] || exit 1; exec mv "$@"')
+    one, two = bench.file("one", OLD), bench.file("two", OLD)
+    outcome = bench.apply(bench.plan(edit(one, OLD, NEW), edit(two, OLD, NEW)))
+    assert outcome.state is State.ROLLED_BACK, outcome
+    assert f"{two} could not be replaced" in outcome.reason
+    assert (one.read_bytes(), two.read_bytes(), bench.leftovers()) == (OLD, OLD, [])
+
+
 def test_checker_that_is_not_there_refuses_before_anything(bench: Bench) -> None:
     path = bench.file("zone", OLD)
     outcome = bench.apply(bench.plan(edit(path, OLD, NEW, check=("no-such-checker", "{temp}"))))
@@ -509,6 +542,8 @@ def test_thirty_originals_a_path_are_kept(bench: Bench) -> None:
 
 def test_a_change_under_way_keeps_others_out(bench: Bench) -> None:
     path = bench.file("zone", OLD)
+    asked = bench.root / "asked"
+    bench.tool("flock", f'PATH=${{PATH#*:}}; echo "$1 $2" >>{asked}; shift 2; exec flock -n "$@"')
     Path(bench.places.run).mkdir(mode=0o700)
     name = subprocess.run(["sha256sum"], input=os.fsencode(path), capture_output=True, check=True).stdout[:64].decode()
     holder = subprocess.Popen(["flock", f"{bench.places.run}/{name}.lock", "sleep", "60"])
@@ -521,6 +556,7 @@ def test_a_change_under_way_keeps_others_out(bench: Bench) -> None:
         holder.wait()
     assert (outcome.state, "under way" in outcome.reason) == (State.REFUSED, True), outcome
     assert path.read_bytes() == OLD
+    assert asked.read_text() == "-w 10\n", "seconds that it would have waited"
 
 
 @pytest.mark.parametrize(
