@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from console.change.wire import Report, pack, script
 from console.remote.connection import LinkState, Privilege, Stream
 from console.remote.errors import LinkLost
 from console.remote.local import Local
+from console.wrapped import Wrapped
 from tests.unit.change.kit import Bench, edit, run
 
 OLD, NEW = b"old text\n", b"new text\n"
@@ -174,6 +176,44 @@ def test_a_running_transaction_is_joined_not_repeated(bench: Bench) -> None:
     assert joined.state is State.APPLIED, joined
     assert [event.phase for event in joined.events][-1] == "done"
     assert log.read_text() == "ran\n"
+
+
+class DeafConnection(CutConnection):
+    """Hears a plan out, and is gone when it is asked what became of it."""
+
+    def run(self, *args: Any, **more: Any) -> Any:
+        raise LinkLost("the link was cut", sent=True)
+
+
+def test_a_worker_killed_and_then_a_link_lost_is_unknown_then_the_truth(bench: Bench) -> None:
+    path, killed = bench.file("zone", OLD), bench.root / "killed"
+    bench.tool("cp", f'PATH=${{PATH#*:}}; [ -e {killed} ] || {{ : >{killed}; kill -9 0; }}; exec cp "$@"')
+    outcome = bench.apply(bench.plan(edit(path, OLD, NEW)), connection=DeafConnection(bench.connection, 1 << 30))
+    assert (outcome.state, "could not be asked" in outcome.reason) == (State.UNKNOWN, True), outcome
+    assert [entry.state for entry in bench.journal.entries()] == [State.UNKNOWN]
+    told = wait_for_the_truth(bench, outcome.transaction)
+    assert (told.state, path.read_bytes()) == (State.REFUSED, OLD)
+
+
+def test_changes_to_one_host_wait_for_one_another_before_its_address_is_known(bench: Bench) -> None:
+    busy, clash = bench.root / "busy", bench.root / "clash"
+    alone = run("sh", "-c", 'mkdir "$0" || { touch "$1"; exit 0; }; sleep 0.3; rmdir "$0"', str(busy), str(clash))
+    here = Wrapped("bench", lambda: bench.connect("bench"))
+    here.connect()
+    for_first_time = Wrapped("bench", lambda: bench.connect("bench"))
+    outcomes: list[Outcome] = []
+
+    def change(number: int, connection: Wrapped) -> None:
+        plan = bench.plan(alone, lock=f"thing {number}")
+        outcomes.append(bench.apply(plan, connection=connection))
+
+    crowd = [threading.Thread(target=change, args=each) for each in enumerate((here, for_first_time))]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join()
+    assert [outcome.state for outcome in outcomes] == [State.APPLIED, State.APPLIED]
+    assert not clash.exists()
 
 
 def test_a_host_that_rebooted_is_told(bench: Bench) -> None:
