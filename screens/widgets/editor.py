@@ -20,7 +20,7 @@ from console.findings import Finding, Severity
 from console.visible import TAB_STOP, decode, visible
 from screens.widgets.cells import MADE_VISIBLE, span_parts, styled
 from screens.widgets.code_text import CodeDocument, Highlighter, Shown, UnwrappedDocument, shown_line
-from screens.widgets.line_view import drawn_lines, set_scrolled_size
+from screens.widgets.line_view import component_style, drawn_lines, set_scrolled_size
 
 MAX_EDITED = 256 * 1024
 """Bytes; a larger text is shown read-only."""
@@ -297,7 +297,7 @@ class CodeEditor(TextArea):
     def _style(self, name: str) -> Style:
         style = self._named_styles.get(name)
         if style is None:
-            style = self.rich_style if name == "base" else self.get_component_rich_style(name, partial=True)
+            style = self.rich_style if name == "base" else component_style(self, name)
             self._named_styles[name] = style
         return style
 

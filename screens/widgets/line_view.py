@@ -14,6 +14,15 @@ from textual.widget import Widget
 from screens.widgets.scroll_bar import QuickScrollBar
 
 
+def component_style(widget: Widget, name: str) -> Style:
+    """What a component class sets, blended with what lies under it: Textual's own partial styles lose transparency."""
+    own = widget.get_component_styles(name)
+    whole = widget.get_visual_style(name).rich_style
+    colour = own.has_rule("color") or own.has_rule("auto_color")
+    ground = own.has_rule("background") and own.background.a > 0
+    return Style(color=whole.color if colour else None, bgcolor=whole.bgcolor if ground else None) + own.text_style
+
+
 def drawn_lines(widget: Widget, crop: Region) -> list[Strip]:
     """The lines of a widget without the cache of styled lines that only boxes with borders or padding need."""
     if any(widget.styles.gutter):
@@ -71,7 +80,7 @@ class LineView(ScrollView, can_focus=True):
         style = self._named_styles.get(name)
         if style is None:
             component = self.STYLE_PREFIX + name
-            style = self.rich_style if name == "base" else self.get_component_rich_style(component, partial=True)
+            style = self.rich_style if name == "base" else component_style(self, component)
             self._named_styles[name] = style
         return style
 
