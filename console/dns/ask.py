@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from console.remote.connection import LinkState
 from console.remote.errors import RemoteError
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Answer:
     """Seconds."""
     problem: str = ""
     """Why this is not a good authoritative answer, in words; empty: it is one."""
+    asked: bool = True
+    """False: the link to the host was lost, so that its silence says nothing of the server."""
 
     @property
     def silent(self) -> bool:
@@ -91,6 +94,8 @@ def ask(
         answer = _here(blank, query, timeout)
     else:
         answer = next(_stream_answers([(blank, query)], _opener(address, port, vantage, connection, timeout), timeout))
+    if vantage == "host" and connection is not None and answer.silent and connection.state is not LinkState.UP:
+        answer = replace(answer, asked=False, problem=f"the link to the host: {connection.state.value}")
     return replace(answer, duration=time.monotonic() - began)
 
 

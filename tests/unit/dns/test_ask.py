@@ -14,6 +14,7 @@ import dns.rrset
 import pytest
 
 from console.dns import ask
+from console.remote.connection import LinkState
 from console.remote.errors import LinkLost, TunnelRefused
 
 Reply = Callable[[dns.message.Message], bytes]
@@ -142,8 +143,9 @@ def test_names_that_are_none_are_refused() -> None:
 class Tunnels:
     """Stands for a connection: its tunnels are plain sockets, or an error."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, state: LinkState = LinkState.UP) -> None:
         self.error = error
+        self.state = state
         self.opened = 0
 
     def tunnel(self, address: str, port: int) -> socket.socket:
@@ -202,4 +204,10 @@ def test_a_stream_that_ends_keeps_what_came_and_says_why_for_the_rest() -> None:
 def test_a_tunnel_that_is_refused_is_an_answer_too(error: Exception) -> None:
     connection = Tunnels(error)
     answer = ask.ask("127.0.0.1", 53, "a.test", "SOA", vantage="host", connection=connection)  # type: ignore[arg-type]
-    assert (answer.vantage, answer.problem) == ("host", str(error))
+    assert (answer.vantage, answer.problem, answer.asked) == ("host", str(error), True)
+
+
+def test_silence_over_a_lost_link_says_nothing_of_the_server() -> None:
+    connection = Tunnels(TunnelRefused("gone"), LinkState.DOWN)
+    answer = ask.ask("127.0.0.1", 53, "a.test", "SOA", vantage="host", connection=connection)  # type: ignore[arg-type]
+    assert (answer.silent, answer.asked, answer.problem) == (True, False, "the link to the host: down")
