@@ -229,6 +229,8 @@ class Tracker:
         if seen.answer is None:
             return State.WAITING, "It was not asked in time."
         state, text = self._verdict_of_answer(seen.answer)
+        if not seen.answer.asked:
+            return state, text
         if state is not State.WAITING:
             if event is not None and event.kind is Kind.XFR_ENDED:
                 text += " It has fetched the zone, by the log."

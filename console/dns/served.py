@@ -120,6 +120,8 @@ def _of_secondaries(zone: Zone, answers: Mapping[str, Answer]) -> Iterator[Findi
     own = zone.serial_served
     for who, answer in answers.items():
         where = Place(fact=f"served serial at {who}")
+        if not answer.asked:
+            continue
         if answer.silent:
             vantage = "this machine" if answer.vantage == "here" else "the host"
             why = f"{who} does not answer, asked from {vantage}: {answer.problem}."

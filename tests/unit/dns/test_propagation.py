@@ -101,6 +101,7 @@ def test_a_higher_serial_is_ahead_also_around_the_wrap() -> None:
         ),
         (ZONE, [LOADED, SENT], SILENT, State.UNREACHABLE, "this machine"),
         (ZONE, [LOADED, SENT], replace(SILENT, vantage="host"), State.UNREACHABLE, "the host"),
+        (ZONE, [LOADED, SENT], replace(SILENT, asked=False, vantage="host"), State.WAITING, "could not be asked"),
         (ZONE, [], replace(SILENT, rcode="REFUSED", problem="REFUSED"), State.LAME, "does not have the zone"),
         (ZONE, [], replace(SILENT, rcode="SERVFAIL", problem="SERVFAIL"), State.LAME, "expired"),
         (ZONE, [], replace(OLD, problem="not authoritative"), State.LAME, "not authoritative"),
