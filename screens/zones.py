@@ -158,7 +158,7 @@ class ZonesScreen(OpsScreen):
         def read() -> Snapshot:
             from console.dns import desk
 
-            return desk.survey(session.connection, session.view)
+            return desk.survey(session.connection, session.view, session.zones)
 
         jobs.start(self.app, "zones", read, self._read_texts, self.failed)
 

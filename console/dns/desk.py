@@ -62,13 +62,25 @@ class Unreadable(Exception):
     """A zone's text cannot be had; `str()` says why."""
 
 
-def survey(connection: Connection, view: View) -> Snapshot:
-    """The server's zones with their serials on disk and as the server itself answers: a few round trips.
+def survey(connection: Connection, view: View, seen: Snapshot | None = None) -> Snapshot:
+    """The server's zones with their serials on disk and as the server itself answers.
+
+    Args:
+        seen: an earlier look. Its server is asked while the host looks again: two round trips in place of four.
 
     Raises:
         RemoteError: the connection's own reasons.
     """
-    return served.ask_server(probe.read_snapshot(connection, view.paths), connection)
+    if seen is None or not served.asked_for(seen):
+        return served.ask_server(probe.read_snapshot(connection, view.paths), connection)
+    connection.connect()
+    with ThreadPoolExecutor(1, thread_name_prefix="served") as pool:
+        asking = pool.submit(served.own_answers, seen, connection)
+        snapshot = probe.read_snapshot(connection, view.paths)
+        answers = asking.result()
+    if snapshot.listens[:1] == seen.listens[:1] and answers.keys() >= set(served.asked_for(snapshot)):
+        return served.with_answers(snapshot, answers)
+    return served.ask_server(snapshot, connection)
 
 
 def open_zone(connection: Connection, snapshot: Snapshot, zone: Zone) -> Opened:

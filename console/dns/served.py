@@ -17,11 +17,23 @@ def ask_server(snapshot: Snapshot, connection: Connection, *, timeout: float = 3
 
     Never raises for what the network does: the reason is each zone's `served_problem`.
     """
-    wanted = [zone.name for zone in snapshot.zones if zone.serves]
-    if not snapshot.listens or not snapshot.running or not wanted:
-        return judged(snapshot)
+    return with_answers(snapshot, own_answers(snapshot, connection, timeout=timeout))
+
+
+def own_answers(snapshot: Snapshot, connection: Connection, *, timeout: float = 3.0) -> dict[str, Answer]:
+    """What the server answers for every zone that it should serve, by the zone's name."""
+    wanted = asked_for(snapshot)
+    if not wanted:
+        return {}
     address, port = snapshot.listens[0]
-    return with_answers(snapshot, serials(address, port, wanted, connection=connection, timeout=timeout))
+    return serials(address, port, wanted, connection=connection, timeout=timeout)
+
+
+def asked_for(snapshot: Snapshot) -> tuple[str, ...]:
+    """Names of the zones that the server can be asked for; none where it does not run or its address is not known."""
+    if not snapshot.listens or not snapshot.running:
+        return ()
+    return tuple(zone.name for zone in snapshot.zones if zone.serves)
 
 
 def with_answers(snapshot: Snapshot, answers: Mapping[str, Answer]) -> Snapshot:
