@@ -48,15 +48,18 @@ class Places:
         return (self.run, self.state, self.backups)
 
 
-_hosts: dict[tuple[str, str], threading.Lock] = {}
+_hosts: dict[str, threading.Lock] = {}
 _hosts_guard = threading.Lock()
 
 
 @contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
-    """One change at a time on one host, in this process; the host's own lock keeps other processes out."""
+    """One change at a time on one host, in this process; the host's own lock keeps other processes out.
+
+    By name alone: an address may not be known before the first connection.
+    """
     with _hosts_guard:
-        lock = _hosts.setdefault((connection.name, connection.address), threading.Lock())
+        lock = _hosts.setdefault(connection.name, threading.Lock())
     with lock:
         yield
 
@@ -156,9 +159,12 @@ def _send(plan: Plan, connection: Connection, name: str, places: Places, on_even
     if report.state:
         return _finished(name, report)
     if report.died:
-        return reconcile(name, connection, sudo=plan.sudo, places=places) or Outcome(
-            State.UNKNOWN, name, "it still runs on the host", tuple(report.events)
-        )
+        events = tuple(report.events)
+        try:
+            told = reconcile(name, connection, sudo=plan.sudo, places=places)
+        except RemoteError as why:
+            return Outcome(State.UNKNOWN, name, f"its worker died, and the host could not be asked: {why}", events)
+        return told or Outcome(State.UNKNOWN, name, "it still runs on the host", events)
     text = (bytes(report.noise) + said)[-500:].decode("utf-8", "replace").strip()
     return Outcome(State.UNKNOWN, name, f"the host gave no answer of ours: {text}", tuple(report.events))
 
