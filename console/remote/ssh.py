@@ -176,7 +176,10 @@ class Ssh(ShellConnection):
                 "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=OPEN_TIMEOUT
             )
         except (paramiko.SSHException, OSError, EOFError) as why:
-            raise TunnelRefused(f"{self.name} opens no connection to {address} port {port}: {why}") from why
+            if not link.alive:
+                raise LinkLost(f"{self.name}: the connection is gone", sent=False) from why
+            said = str(getattr(why, "text", "")) or str(why).rstrip(".") or "no answer"
+            raise TunnelRefused(f"{self.name} opens no connection to {address} port {port}: {said}") from why
         return cast(socket.socket, channel)
 
     def close(self) -> None:
