@@ -265,12 +265,16 @@ def _reload(snapshot: Snapshot, zone: Zone, new: int, before: Iterable[int]) -> 
 
 
 def _thaw(snapshot: Snapshot, zone: Zone, new: int) -> RunCommand:
+    undone = _seen(snapshot, zone, (f"!{new}",), "is thawed, and what we wrote is not served", thawed=True)
+    if zone.signed:
+        # Signing counts on at once, up to the very number that we wrote.
+        undone = _seen(snapshot, zone, ("+",), "is thawed, and its file loads", thawed=True)
     return RunCommand(
         _rndc(snapshot, "thaw", zone), f"named loads the file{_in_view(zone)} and takes updates again",
-        verify=_seen(snapshot, zone, (new,), f"is thawed and served with serial {new}", thawed=True),
+        verify=_seen(snapshot, zone, (f"+{new}",), f"is thawed and served with serial {new} or newer", thawed=True),
         undo=_rndc(snapshot, "freeze", zone),
         # An update may have come in between and moved the serial: then it is as before, and more.
-        undo_verify=_seen(snapshot, zone, (f"!{new}",), "is thawed, and what we wrote is not served", thawed=True),
+        undo_verify=undone,
         always=True,
     )  # fmt: skip
 

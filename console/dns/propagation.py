@@ -96,6 +96,8 @@ class Tracker:
         self._notified = notified
         self._has_log = has_log
         self._refresh = refresh
+        self._counts = zone.dynamic or zone.signed
+        """named raises the serial by itself."""
         self._seen = {target: _Seen() for target in self.targets}
         self._begun = False
         self._notifies = False
@@ -113,7 +115,8 @@ class Tracker:
             (target, seen)
             for target, seen in self._seen.items()
             if seen.answer is not None
-            and seen.answer.serial == self.serial
+            and seen.answer.serial is not None
+            and self._reached(seen.answer.serial)
             and self._notified is not None
             and any(_same(target.address, each) for each in self._notified)
         ]
@@ -140,22 +143,12 @@ class Tracker:
         before, seen.answer = seen.answer, answer
         where = f"asked from {'this machine' if answer.vantage == 'here' else 'the host'}"
         if answer.serial is not None and not answer.problem:
-            order = serials.compare(answer.serial, self.serial)
-            if order == 0:
+            if self._reached(answer.serial):
                 seen.final = True
-                return [
-                    Update(
-                        target,
-                        State.FOLLOWED,
-                        f"It serves {self.serial} ({where}).",
-                        answer.serial,
-                        True,
-                        None,
-                        answer,
-                        at,
-                    )
-                ]
-            if order == 1:
+                counted = "" if answer.serial == self.serial else f"; named counted on from {self.serial}"
+                text = f"It serves {answer.serial} ({where}){counted}."
+                return [Update(target, State.FOLLOWED, text, answer.serial, True, None, answer, at)]
+            if serials.newer(answer.serial, self.serial) and not self._counts:
                 seen.final = True
                 text = f"Its serial {answer.serial} is higher than {self.serial}: it will not fetch this zone."
                 return [Update(target, State.AHEAD, text, answer.serial, True, None, answer, at)]
@@ -168,10 +161,10 @@ class Tracker:
         """A line of the primary's log. Lines before the first that names the serial are from before the change."""
         if event.zone != self.zone.name or (event.view and self.zone.view and event.view != self.zone.view):
             return []
-        if event.serial is not None and event.kind is not Kind.SERIAL_BACK and event.serial != self.serial:
+        ours = event.serial is not None and self._reached(event.serial)
+        if event.serial is not None and event.kind is not Kind.SERIAL_BACK and not ours:
             return []
-        if event.serial == self.serial:
-            self._begun = True
+        self._begun = self._begun or ours
         if not self._begun:
             return []
         if event.kind is Kind.NOTIFIES:
@@ -207,7 +200,16 @@ class Tracker:
                 updates.append(Update(target, state, text, served, True, seen.event, seen.answer, at))
         return updates
 
+    def _reached(self, serial: int) -> bool:
+        """Ours, or one that named counted on to: newer than ours and than what was served before."""
+        if serial == self.serial or not self._counts:
+            return serial == self.serial
+        before = self.zone.serial_served
+        return serials.newer(serial, self.serial) and (before is None or serials.newer(serial, before))
+
     def _verdict_of_answer(self, answer: Answer) -> tuple[State, str]:
+        if not answer.asked:
+            return State.WAITING, f"Not known: it could not be asked ({answer.problem})."
         if answer.silent:
             where = "this machine" if answer.vantage == "here" else "the host"
             return State.UNREACHABLE, f"No answer, asked from {where}: {answer.problem}."

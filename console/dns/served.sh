@@ -1,5 +1,6 @@
 # Does named serve the serial that is wanted? Exit 0: yes, 1: not yet, 2: it never will.
-# $1 zone  $2 view or empty  $3 serials that count (`!N`: any but N, or the one in the file), or empty: any state will do
+# $1 zone  $2 view or empty  $3 serials that count, or empty: any state will do.
+#   `!N`: any but N, or the one in the file. `+N`: N, or a newer one where the file loads. `+`: any where the file loads.
 # $4 `thawed`: must not be frozen, or empty
 # $5 zone file  $6 directory of named  $7 named-checkzone  $8 dig or empty  $9 address, ${10} port; then the rndc command
 LC_ALL=C
@@ -26,13 +27,23 @@ fi
 check() { "$checkzone" -w "$directory" -k ignore -m ignore -M ignore -n ignore -r ignore -S ignore -i none "$zone" "$file"; }
 in_file() { [ -z "$checkzone" ] || check | sed -n 's/.*: loaded serial \([0-9]*\).*/\1/p'; }
 
+since() { [ -n "$2" ] && [ $((($2 - $1 + 4294967296) % 4294967296)) -lt 2147483648 ]; }
+
 thawed=yes
 [ "$ice" != thawed ] || [ "$frozen" != yes ] || thawed=no
 for each in $wanted; do
+    told=$answered
     case $each in
     '!'*) if [ "$serial" != "${each#!}" ] || [ "$serial" = "$(in_file)" ]; then each=${serial:-none}; fi ;;
+    '+'*)
+        # An update or a signature counts on from what was loaded, between two questions too.
+        from=${each#+}
+        if since "${from:-$serial}" "$serial" && since "$serial" "$answered" && [ -n "$(in_file)" ]; then
+            each=$serial told=$serial
+        fi
+        ;;
     esac
-    if [ "$serial" = "$each" ] && [ "$answered" = "$each" ] && [ $thawed = yes ]; then
+    if [ "$serial" = "$each" ] && [ "$told" = "$each" ] && [ $thawed = yes ]; then
         exit 0
     fi
 done

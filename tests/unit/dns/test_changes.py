@@ -132,7 +132,7 @@ def test_a_dynamic_zone_is_frozen_around_it_and_thawed_in_any_case() -> None:
     assert isinstance(thaw, RunCommand)
     assert thaw.always
     assert thaw.verify is not None
-    assert thaw.verify.args[2:4] == ("2026112302", "thawed")
+    assert thaw.verify.args[2:4] == ("+2026112302", "thawed")
     assert thaw.undo_verify is not None
     assert thaw.undo_verify.args[2:4] == ("!2026112302", "thawed"), "an update may have moved the old serial"
     assert any("conflict" in warning for warning in plan.warnings)

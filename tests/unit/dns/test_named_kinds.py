@@ -10,9 +10,9 @@ import dns.update
 import pytest
 
 from console.change.outcome import State
-from console.dns import changes, served
+from console.dns import changes, served, zoneread
 from console.remote.local import Local
-from tests.unit.dns.dns_lab import OLD, carry_out, look, save, zone_of
+from tests.unit.dns.dns_lab import NOW, OLD, carry_out, look, save, zone_of
 from tests.unit.dns.private_named import PrivateNamed, tool
 
 pytestmark = pytest.mark.skipif(tool("named") is None, reason="named is not installed (apt install bind9)")
@@ -21,10 +21,13 @@ pytestmark = pytest.mark.skipif(tool("named") is None, reason="named is not inst
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateNamed]:
     named = PrivateNamed(tmp_path_factory.mktemp("plain"))
-    for name in ("dyn.test", "signed.test", "hand.test"):
+    for name in ("dyn.test", "signed.test", "hand.test", "both.test"):
         named.write_zone(name, OLD)
     named.configure(
         """zone "dyn.test" { type primary; file "dyn.test"; allow-update { 127.0.0.1; }; notify no; };
+zone "both.test" {
+ type primary; file "both.test"; notify no; allow-update { 127.0.0.1; }; dnssec-policy default; inline-signing no;
+};
 zone "hand.test" { type primary; file "hand.test"; notify no; };
 zone "signed.test" { type primary; file "signed.test"; inline-signing yes; dnssec-policy default; notify no; };"""
     )
@@ -92,6 +95,27 @@ def test_a_zone_that_named_signs_is_verified_by_its_own_serial(
     after = zone_of(served.ask_server(look(local, plain), local), "signed.test")
     assert after.serial_served is not None
     assert after.serial_served > before.serial_served
+
+
+def test_a_dynamic_zone_that_named_signs_counts_on_from_what_was_saved(
+    plain: PrivateNamed, local: Local, tmp_path: Path
+) -> None:
+    plain.rndc("sync", "-clean", "both.test")
+    outcome = carry_out(save(local, plain, "both.test", b"192.0.2.1\n", b"192.0.2.9\n"), local, tmp_path)
+    assert outcome.state is State.APPLIED, outcome
+    snapshot = look(local, plain)
+    zone = zone_of(snapshot, "both.test")
+    assert not zone.frozen
+    served_now = zone.serial_served
+    assert served_now is not None
+
+    # The signatures are in the journal only: freezing writes them, and thawing counts on to the number we would write.
+    read = zoneread.read_zone(local, snapshot, zone)
+    plan = changes.plan_bump(snapshot, zone, read.content, served={"ns": served_now}, now=NOW)
+    assert plan.facts["new_serial"] == str(served_now + 1)
+    outcome = carry_out(plan, local, tmp_path)
+    assert outcome.state is State.CONFLICT, outcome
+    assert not zone_of(look(local, plain), "both.test").frozen
 
 
 def test_every_view_that_shares_the_file_follows(views: PrivateNamed, local: Local, tmp_path: Path) -> None:

@@ -68,6 +68,25 @@ def test_a_higher_serial_is_ahead_also_around_the_wrap() -> None:
     assert update.state is State.WAITING
 
 
+@pytest.mark.parametrize("zone", [replace(ZONE, dynamic=True, serial_served=5), replace(ZONE, signed=True)])
+def test_a_zone_that_named_counts_itself_may_be_further_on(zone: Zone) -> None:
+    core = tracker(zone)
+    core.logged(LOADED, 0.1)
+    assert core.logged(parse_line("zone a.test/IN (signed): sending notifies (serial 9)"), 0.2)
+    assert core.logged(parse_line(PEER + "transfer of 'a.test/IN': IXFR ended: 1 (serial 9)"), 0.3)
+    (update,) = core.heard(NS2, replace(GOOD, serial=9), 0.4)
+    assert (update.state, update.serial, update.final) == (State.FOLLOWED, 9, True)
+    assert core.proven
+
+
+def test_a_signed_serial_from_before_the_change_is_no_proof() -> None:
+    core = tracker(replace(ZONE, signed=True, serial_served=30))
+    (update,) = core.heard(NS2, replace(GOOD, serial=30), 0.1)
+    assert (update.state, update.final) == (State.WAITING, False)
+    (update,) = core.heard(NS2, replace(GOOD, serial=31), 0.2)
+    assert (update.state, update.final) == (State.FOLLOWED, True)
+
+
 @pytest.mark.parametrize(
     ("zone", "log", "answer", "state", "words"),
     [
