@@ -25,11 +25,11 @@ class HostsScreen(OpsScreen):
 
     def body(self) -> ComposeResult:
         columns = (
-            Column("host", "Host", 20, flex=2),
-            Column("label", "Label", 18),
+            Column("host", "Host", 14, flex=2),
+            Column("label", "Label", 20, flex=1),
             Column("way", "Reached by", 14, flex=2),
-            Column("mode", "Mode", 8),
-            Column("source", "From", 10, flex=1),
+            Column("mode", "Mode", 7),
+            Column("source", "From", 13),
         )
         table: VirtualTable[Host] = VirtualTable(
             columns, identity=lambda host: host.name, cells=cells, empty="No host."

@@ -247,7 +247,8 @@ class ZoneEditScreen(OpsScreen):
             by = "named-checkzone and our rules" if self.checked is not None else "our rules; named-checkzone not yet"
             lines = [Content.assemble(("✔ ", "$text-success"), f"No finding ({by})   ", position)]
         else:
-            lines = [Content.assemble(f"{len(worst)} to mend, {len(self.findings)} findings   ", position)]
+            count = f"{len(self.findings)} finding{'s' if len(self.findings) > 1 else ''}"
+            lines = [Content.assemble(f"{count}, {len(worst)} to mend   ", position)]
             ahead = [finding for finding in self.findings if finding.where.line >= row]
             behind = [finding for finding in self.findings if finding.where.line < row]
             file = self.opened.file.path

@@ -55,14 +55,14 @@ def server_line(target: Target, update: Update | None) -> Content:
     else:
         glyph, style, state, text = "◌", "", update.state.value, update.text
     serial = str(update.serial) if update is not None and update.serial is not None else "-"
-    when = f"  {update.at:.1f} s" if update is not None and update.final else ""
+    when = f" after {update.at:.1f} s" if update is not None and update.final else ""
     return Content.assemble(
         (f"{glyph} ", style),
         content(f"{target.name} {target.address}  ").stylize("bold"),
         f"{serial}  ",
         (state, style),
-        content(f": {text}") if text else "",
         (when, "dim"),
+        content(f": {text}") if text else "",
     )
 
 
@@ -94,7 +94,6 @@ class RunDialog(OpsDialog):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one(VerticalScroll).focus()
-        self.query_one(VerticalScroll).anchor()
         self.draw()
 
     # What happens; called on the UI loop
@@ -164,7 +163,11 @@ class RunDialog(OpsDialog):
         lines.extend(content(f"· {note}").stylize("dim") for note in self.notes)
         if self.finished:
             lines.append(Content.styled("Done. Esc closes.", "bold"))
+        reading = self.query_one(VerticalScroll)
+        at_end = reading.scroll_y >= reading.max_scroll_y
         self.query_one(".course", Static).update(Content("\n").join(lines))
+        if at_end:
+            self.call_after_refresh(reading.scroll_end, animate=False)
 
     # Commands
 

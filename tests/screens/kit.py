@@ -96,7 +96,7 @@ class Desk:
 
         await self.zones()
         table = self.app.screen.query_one(VirtualTable)
-        while zone not in str(table.cursor_row.zone.name):
+        while zone not in str(table.cursor_row):
             await self.press("down")
         await self.press("enter")
         await self.until(lambda: getattr(self.app.screen, "checked", None) is not None)
