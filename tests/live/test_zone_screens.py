@@ -249,6 +249,31 @@ async def test_the_link_is_cut_at(zone_reset: Lab, home: Path, moment: str) -> N
     tidy(lab)
 
 
+async def test_the_link_is_cut_while_name_servers_are_followed(zone_reset: Lab, home: Path) -> None:
+    """What was applied is applied; of a name server that could not be asked nothing is said, and no blame put on it."""
+    lab = zone_reset
+    lab.ns2.refuse_notify()
+    async with console(lab, home, "opsfree") as at:
+        await at.zones()
+        await at.choose(SHOP)
+        await at.press("b")
+        await at.until_on("PlanDialog")
+        with patch.object(desk, "carry_out", partial(desk.carry_out, deadline=8)):
+            await at.apply()
+            await at.until(lambda: f"{lab.at.ns3}  418  followed" in at.course, "ns3 has followed")
+            lab.cut("admin")
+            await at.finished()
+        assert "✔ applied" in at.course
+        assert f"ns2.lab.example {lab.at.ns2}  -  still waiting: Not known: it could not be asked" in at.course
+        lab.mend("admin")
+        await at.press("escape")
+        await at.until_on("ZonesScreen")
+        await at.until_shown("418", 40)
+        await at.idle()
+        assert "● up" in at.lines[0]
+    assert [each.state for each in Cli(lab, home).journal.entries()] == [State.APPLIED]
+
+
 async def test_watch_bump_and_undo_by_keys(zone_reset: Lab, home: Path) -> None:
     lab = zone_reset
     old = text_of(lab, SHOP)
