@@ -65,6 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("plan.script", ("c",), "Copy", "Copy the whole preview to the clipboard (OSC 52).", footer=False),
     Command("plan.cancel", ("escape", "n", "q"), "Cancel", "Change nothing."),
     Command("run.evidence", ("e",), "Evidence", "Raw output of the step or name server under the cursor."),
+    Command("run.ask", ("a",), "Ask host", "Ask the host how it ended, when the answer was lost."),
     Command("run.leave", ("escape", "q"), "Close", "Close this view; what runs on the host goes on."),
     Command("conflict.theirs", ("t",), "Take theirs", "Drop my edit and open the file as it is now."),
     Command("conflict.merge", ("m",), "Merge", "Put both edits together; conflicts are marked in the text."),

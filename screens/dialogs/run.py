@@ -16,6 +16,7 @@ from console.commands import Command
 from console.dns.namedlog import LogEvent
 from console.dns.propagation import State as Standing
 from console.dns.propagation import Target, Update
+from screens import jobs
 from screens.base import OpsDialog
 from screens.safe import content
 from screens.widgets.logview import LogView
@@ -151,7 +152,7 @@ class RunDialog(OpsDialog):
                 )
             )
             if self.outcome.state is State.UNKNOWN:
-                lines.append(Content("The answer was lost. Press 9 (journal), then a, to ask the host how it ended."))
+                lines.append(Content("The answer was lost. Press a to ask the host how it ended, now or later."))
         elif not self.finished:
             lines.append(Content.styled("◌ on the host; it finishes there even if this link is cut", "dim"))
         if self.servers and self.outcome is not None and self.outcome.good:
@@ -174,7 +175,29 @@ class RunDialog(OpsDialog):
     def reason_against(self, command: Command) -> str:
         if command.verb == "evidence" and not self.events:
             return "Nothing has happened yet."
+        if command.verb == "ask" and (self.outcome is None or self.outcome.state is not State.UNKNOWN):
+            return "It is not over yet." if self.outcome is None else "How it ended is known."
         return super().reason_against(command)
+
+    def do_ask(self) -> None:
+        """Asks the host how a change without an answer ended, and writes that down: it is the outcome from then on."""
+        session, outcome = self.session, self.outcome
+        if session is None or outcome is None:
+            return
+
+        def work() -> Outcome | None:
+            from console.change.apply import reconcile
+
+            return reconcile(outcome.transaction, session.connection, journal=self.ops.journal, sudo=self.plan.sudo)
+
+        def told(found: Outcome | None) -> None:
+            if found is None:
+                self.note("It still runs on the host: ask again.")
+                return
+            self.ended(found)
+            self.refresh_bars()
+
+        jobs.start(self.app, "reconcile", work, told, lambda error: self.note(f"✖ {error}"))
 
     def do_evidence(self) -> None:
         self.ops.show_text("Evidence of this change", self.evidence())
