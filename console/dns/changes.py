@@ -13,6 +13,7 @@ from console.change.plan import EditFile, Plan, Probe, Risk, RunCommand, Step
 from console.dns import checkzone, serial, zonefile
 from console.dns.probe import script
 from console.dns.state import Snapshot, Zone
+from console.dns.zonefile import ZoneText
 
 _LOAD_SECONDS = 10.0
 _SECONDS_PER_MEGABYTE = 2.0
@@ -55,15 +56,13 @@ def plan_save(
     new = zonefile.parse(edited, zone.name)
     if new.serial_problem or new.serial is None:
         raise PlanRefused(new.serial_problem or "The file has no serial.")
-    content, number = edited, new.serial
-    if old.serial is None or new.serial != old.serial:
-        others = () if zone.signed else tuple(served.items())
-        if old.serial is not None:
-            reason = serial.judge(new.serial, old.serial, others)
-            if reason is not None:
-                raise PlanRefused(reason)
+    content, number, before = edited, new.serial, _loadable(old.serial)
+    if before is None or new.serial != before:
+        reason = serial.judge(new.serial, before, () if zone.signed else served.items())
+        if reason is not None:
+            raise PlanRefused(reason)
     else:
-        number = _next(old.serial, now, served)
+        number = _next(before, now, served)
         content = zonefile.with_serial(new, number)
     title = f"Save zone {zone.name}, serial {_shown(old.serial)} → {number}"
     return _plan(snapshot, zone, title, base, content, old.serial, number, force=force)
@@ -77,11 +76,10 @@ def plan_bump(snapshot: Snapshot, zone: Zone, base: bytes, *, served: Mapping[st
     """
     _must_be_editable(snapshot, zone)
     text = zonefile.parse(base, zone.name)
-    if text.serial_problem or text.serial is None:
-        raise PlanRefused(text.serial_problem or "The file has no serial.")
-    number = _next(text.serial, now, served)
-    title = f"Bump serial of zone {zone.name}, {text.serial} → {number}"
-    return _plan(snapshot, zone, title, base, zonefile.with_serial(text, number), text.serial, number)
+    before = _serial_of(text)
+    number = _next(before, now, served)
+    title = f"Bump serial of zone {zone.name}, {before} → {number}"
+    return _plan(snapshot, zone, title, base, zonefile.with_serial(text, number), before, number)
 
 
 def plan_restore(
@@ -108,14 +106,14 @@ def plan_restore(
     _must_be_editable(snapshot, zone)
     present = zonefile.parse(current, zone.name)
     wanted = zonefile.parse(old, zone.name)
-    for text in (present, wanted):
-        if text.serial_problem or text.serial is None:
-            raise PlanRefused(text.serial_problem or "The file has no serial.")
-    if zonefile.with_serial(wanted, present.serial or 0) == current:
+    before = _serial_of(present)
+    if wanted.serial_problem:
+        raise PlanRefused(wanted.serial_problem)
+    if zonefile.with_serial(wanted, before) == current:
         raise NothingToDo(f"Zone {zone.name} holds the old records already.")
-    number = _next(present.serial or 0, now, served)
+    number = _next(before, now, served)
     title = f"Restore zone {zone.name} as it was at serial {wanted.serial}, under serial {number}"
-    return _plan(snapshot, zone, title, current, zonefile.with_serial(wanted, number), present.serial, number)
+    return _plan(snapshot, zone, title, current, zonefile.with_serial(wanted, number), before, number)
 
 
 def plan_reload(snapshot: Snapshot, zone: Zone) -> Plan:
@@ -131,11 +129,12 @@ def plan_reload(snapshot: Snapshot, zone: Zone) -> Plan:
         raise PlanRefused(f"Zone {zone.name} is dynamic: named keeps its file and does not reload it.")
     if zone.serial_disk is None:
         raise PlanRefused("The serial on disk is not known.")
-    if zone.serial_served is not None and serial.newer(zone.serial_served, zone.serial_disk):
+    served = None if zone.signed else zone.serial_served
+    if served is not None and serial.newer(served, zone.serial_disk):
         raise PlanRefused(
-            f"The file's serial {zone.serial_disk} is older than {zone.serial_served}, which is served: bump it first."
+            f"The file's serial {zone.serial_disk} is older than {served}, which is served: bump it first."
         )
-    before = [] if zone.serial_served is None else [zone.serial_served]
+    before = _numbers(served)
     steps = tuple(_reload(snapshot, each, zone.serial_disk, before) for each in _loaders(snapshot, zone))
     return Plan(
         snapshot.host, "dns", zone.name, f"Reload zone {zone.name}, serial {zone.serial_disk}", steps,
@@ -327,6 +326,19 @@ def _must_reach_named(snapshot: Snapshot) -> None:
         raise PlanRefused("named is not running.")
     if not snapshot.rndc:
         raise PlanRefused("rndc is not on this host: named could not be told of the change.")
+
+
+def _loadable(number: int | None) -> int | None:
+    """A serial that named can have loaded; nothing need be newer than one that is too large."""
+    return number if number is not None and number <= serial.MAX else None
+
+
+def _serial_of(text: ZoneText) -> int:
+    if text.serial_problem or text.serial is None:
+        raise PlanRefused(text.serial_problem or "The file has no serial.")
+    if _loadable(text.serial) is None:
+        raise PlanRefused(f"Serial {text.serial} does not fit in 32 bits: write another one in the text and save that.")
+    return text.serial
 
 
 def _next(old: int, now: datetime, served: Mapping[str, int]) -> int:

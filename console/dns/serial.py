@@ -93,13 +93,19 @@ def _wish(policy: Policy, now: datetime) -> int | None:
     return None
 
 
-def judge(new: int, old: int, served: Iterable[tuple[str, int]] = ()) -> str | None:
-    """Why `new` must not be published: a sentence; None when it is newer than all. `served`: (who, serial)."""
+def judge(new: int, old: int | None, served: Iterable[tuple[str, int]] = ()) -> str | None:
+    """Why `new` must not be published: a sentence; None when it is newer than all.
+
+    Args:
+        old: in the file so far; None: it had none that named could load.
+        served: (who, serial).
+    """
     if not 0 <= new <= MAX:
         return f"Serial {new} does not fit in 32 bits: named refuses the zone."
     if new == 0:
         return "Serial 0 is not used: some software takes it for 'no serial'."
-    for who, serial in (("the file", old), *served):
+    in_file = () if old is None else (("the file", old),)
+    for who, serial in (*in_file, *served):
         reason = _not_newer(new, who, serial)
         if reason is not None:
             return reason

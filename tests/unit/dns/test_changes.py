@@ -200,6 +200,38 @@ def test_undo_brings_the_old_records_under_a_newer_serial() -> None:
         plan_restore(HOST, {"zone": "a.test", "view": ""}, BASE, BASE, served={}, now=NOW)
 
 
+def test_a_serial_that_is_too_large_can_be_mended_and_never_counts() -> None:
+    broken = BASE.replace(b"2026112301", b"20261123011")
+    served = {"this server": 2026112301}
+
+    def mended(number: bytes) -> Plan:
+        return plan_save(HOST, ZONE, broken, BASE.replace(b"2026112301", number), served=served, now=NOW)
+
+    assert mended(b"2026112302").facts["new_serial"] == "2026112302"
+    with pytest.raises(PlanRefused, match="is the one that this server has"):
+        mended(b"2026112301")
+    with pytest.raises(PlanRefused, match="does not fit in 32 bits"):
+        mended(b"20261123012")
+    with pytest.raises(PlanRefused, match="does not fit in 32 bits"):
+        plan_bump(HOST, ZONE, broken, served=served, now=NOW)
+    with pytest.raises(PlanRefused, match="does not fit in 32 bits"):
+        plan_restore(HOST, {"zone": "a.test"}, broken, BASE, served=served, now=NOW)
+
+
+def test_a_first_serial_must_be_newer_than_what_is_served() -> None:
+    without = BASE.replace(b"2026112301 1 1 1 1", b"")
+    with pytest.raises(PlanRefused, match="older than 2026112301 of ns2"):
+        plan_save(HOST, ZONE, without, BASE.replace(b"2026112301", b"7"), served={"ns2": 2026112301}, now=NOW)
+
+
+def test_a_signed_zone_is_reloaded_by_the_serial_of_its_file() -> None:
+    signed = replace(ZONE, signed=True, serial_disk=2026112302, serial_served=2026112309)
+    (step,) = plan_reload(HOST, signed).steps
+    assert isinstance(step, RunCommand)
+    assert step.undo_verify is not None
+    assert step.undo_verify.args[2] == ""
+
+
 def test_reload_wants_a_file_that_is_not_older() -> None:
     edited = replace(ZONE, serial_disk=2026112309)
     plan = plan_reload(HOST, edited)
