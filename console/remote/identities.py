@@ -140,10 +140,11 @@ def _file(path: Path, held: dict[bytes, AgentKey]) -> Identity | None:
     """The identity of a key file; None: there is nothing there.
 
     Raises:
-        KeyUnusable: readable by others, or not readable by us.
+        KeyUnusable: readable by others, or not readable by us, or a public key whose private one no agent holds.
     """
     text = _read(path)
-    public, encrypted = _beside(path), False
+    itself = _public_line(text or b"")
+    public, encrypted = itself or _beside(path), False
     if text is not None:
         inside, encrypted = read_public(text)
         public = inside or public
@@ -152,6 +153,8 @@ def _file(path: Path, held: dict[bytes, AgentKey]) -> Identity | None:
         return Identity(f"agent, {path}", public, key.get_name(), lambda _secret: key, False, _touched(public))
     if text is None:
         return None
+    if itself:
+        raise KeyUnusable(f"{path} is a public key, and the agent does not hold the private one")
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyUnusable(f"{path} can be read by others, so it is not used (chmod 600)")
     return Identity(str(path), public, _type(public), lambda secret: _open(path, secret), encrypted, _touched(public))
@@ -172,8 +175,17 @@ def _read(path: Path) -> bytes | None:
 
 def _beside(path: Path) -> bytes | None:
     """The public key of `path`.pub, as far as there is one."""
-    with suppress(OSError, ValueError, binascii.Error, IndexError):
-        return base64.b64decode(path.with_name(path.name + ".pub").read_bytes().split()[1], validate=True)
+    with suppress(OSError):
+        return _public_line(path.with_name(path.name + ".pub").read_bytes())
+    return None
+
+
+def _public_line(text: bytes) -> bytes | None:
+    """The blob of `ssh-ed25519 AAAA… comment`."""
+    with suppress(ValueError, IndexError):
+        kind, word = text.split(None, 2)[:2]
+        blob = base64.b64decode(word, validate=True)
+        return blob if _type(blob).encode() == kind else None
     return None
 
 

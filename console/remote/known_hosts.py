@@ -65,9 +65,9 @@ class Verdict:
 
 
 def host_name(host: str, port: int, alias: str | None = None) -> str:
-    """The name in a known_hosts file: `[host]:port`, `host` for port 22, or the HostKeyAlias as it is."""
+    """The name in a known_hosts file: `[host]:port`, `host` for port 22, or the HostKeyAlias; in lower case."""
     if alias is not None:
-        return alias
+        return alias.lower()
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
 
 

@@ -216,7 +216,7 @@ class _Login:
             return self._note(self._auth.publickey(key), how)
         except KeyUnusable as problem:
             self._trouble.append(str(problem))
-        except (paramiko.SSHException, TimeoutError) as problem:
+        except (paramiko.SSHException, OSError) as problem:
             self._trouble.append(f"{identity.label} did not sign: {problem}")
         return Answer.REFUSED
 

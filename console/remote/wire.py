@@ -23,6 +23,9 @@ MAX_COMMAND = 128 * 1024 - 1
 
 NOISE_KEPT = 64 * 1024
 
+STATUS_LENGTH = 16
+"""Bytes in which an exit status and its newline come; a host that says more there will not be listened to for ever."""
+
 _START = f'PATH={PATH};export PATH;LC_ALL=C;export LC_ALL;eval "$(printf %s "$1"|base64 -d)"'
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,+-]*\Z")
 
@@ -156,9 +159,9 @@ class Frame:
             self.begun = True
         payload, mark, rest = _cut(data, self._end)
         self._held = mark + rest
-        if mark and b"\n" in rest:
+        if mark and (b"\n" in rest or len(rest) > STATUS_LENGTH):
             word = rest.partition(b"\n")[0]
-            self.status = int(word) if word.isdigit() else None
+            self.status = int(word) if word.isdigit() and len(word) < STATUS_LENGTH else None
             self.ended = True
             self._held = b""
         return payload

@@ -119,10 +119,15 @@ def sshd(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> PipedSshd:
     return PipedSshd(tmp_path_factory.mktemp("sshd"), [keys.directory / "ed25519"], [keys.directory / "client"])
 
 
-def ask_ssh(sshd: PipedSshd, keys: Keys, file: Path, host: str, port: int) -> Standing:
+def ask_ssh(sshd: PipedSshd, keys: Keys, file: Path, host: str, port: int, *more: str) -> Standing:
     """The verdict of the real ssh, strict, on a host that shows the ed25519 key."""
     options = ["StrictHostKeyChecking=yes", "BatchMode=yes", f"UserKnownHostsFile={file}", "GlobalKnownHostsFile=none"]
-    options += [f"ProxyCommand={sshd.command}", "PreferredAuthentications=none", "KexAlgorithms=curve25519-sha256"]
+    options += [
+        f"ProxyCommand={sshd.command}",
+        "PreferredAuthentications=none",
+        "KexAlgorithms=curve25519-sha256",
+        *more,
+    ]
     command = ["ssh", "-F", "none", "-p", str(port), *(f"-o{option}" for option in options), "--", host, "true"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     said = done.stderr
@@ -144,6 +149,18 @@ def test_same_verdict_as_ssh(
     file.write_text(fill(text, keys, tmp_path), newline="")
     ours = judge([str(file)], host, port, "ssh-ed25519", keys.blob("ed25519"))
     assert ours.standing is ask_ssh(sshd, keys, file, host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "MyBox {ed}\n", "mybox {ed}\n", "MyBox {other}\n", "mybox {other}\n", "{hash mybox}", "h.example {ed}\n"],
+)
+@pytest.mark.parametrize("alias", ["mybox", "MyBox"])
+def test_same_verdict_as_ssh_under_an_alias(alias: str, text: str, keys: Keys, sshd: PipedSshd, tmp_path: Path) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text(fill(text, keys, tmp_path), newline="")
+    ours = judge([str(file)], "h.example", 22, "ssh-ed25519", keys.blob("ed25519"), alias=alias)
+    assert ours.standing is ask_ssh(sshd, keys, file, "h.example", 22, f"HostKeyAlias={alias}")
 
 
 BROKEN_KEYS = {"garbage around", "key cut short", "type does not fit the key", "protocol 1"}

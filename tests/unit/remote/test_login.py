@@ -266,6 +266,44 @@ def test_dead_agent_is_said_and_the_file_still_works(
     assert "does not answer" in ring.trouble[0]
 
 
+def test_an_agent_that_breaks_off_is_said_and_the_next_key_is_tried(
+    keys: Path, serve: Callable[..., paramiko.Transport], tmp_path: Path
+) -> None:
+    blob = paramiko.pkey.PublicBlob.from_file(f"{keys / 'spare1'}.pub").key_blob
+    held = paramiko.Message()
+    held.add_byte(b"\x0c")  # SSH_AGENT_IDENTITIES_ANSWER
+    held.add_int(1)
+    held.add_string(blob)
+    held.add_string("lent")
+    path = str(tmp_path / "agent")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def serve_once() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(100)
+                peer.sendall(len(held.asbytes()).to_bytes(4, "big") + held.asbytes())
+
+        threading.Thread(target=serve_once, daemon=True).start()
+        here = target(identity_agent=path, identity_files=(str(keys / "mine"),))
+        assert authenticate(serve("mine"), here, Person(), NoVault(), HOST) == f"publickey ({keys / 'mine'})"
+
+
+def test_a_public_key_file_names_the_key_of_the_agent(
+    keys: Path, serve: Callable[..., paramiko.Transport], agent: Callable[..., str], tmp_path: Path
+) -> None:
+    """As ssh has it: `IdentityFile some.pub` with the private key in an agent only."""
+    named = tmp_path / "named.pub"
+    named.write_bytes((keys / "mine.pub").read_bytes())
+    here = target(identity_files=(str(named),), identities_only=True, identities_configured=True)
+    full = replace(here, identity_agent=agent("spare1", "mine"))
+    assert authenticate(serve("mine"), full, Person(), NoVault(), HOST) == f"publickey (agent, {named})"
+    with pytest.raises(AuthFailed, match="named.pub is a public key, and the agent does not hold"):
+        authenticate(serve("mine"), replace(here, identity_agent=agent("spare1")), Person(), NoVault(), HOST)
+
+
 def test_public_part_is_read_without_a_passphrase(keys: Path) -> None:
     for name, encrypted in (("mine", False), ("locked", True), ("rsa", False), ("ecdsa", False)):
         blob, locked = identities.read_public((keys / name).read_bytes())

@@ -149,3 +149,12 @@ def test_a_status_that_is_no_number_is_no_status() -> None:
     frame.feed(MARKERS.begin + MARKERS.end + b"zero\n")
     assert frame.ended
     assert frame.status is None
+
+
+@pytest.mark.parametrize("says", [b"x" * 1000, b"9" * 5000 + b"\n"], ids=["endless", "too many digits"])
+def test_more_than_a_status_after_the_end_is_not_kept(says: bytes) -> None:
+    frame = Frame(MARKERS.begin, MARKERS.end)
+    assert frame.feed(MARKERS.begin + b"payload" + MARKERS.end) == b"payload"
+    for start in range(0, len(says), 100):
+        assert frame.feed(says[start : start + 100]) == b""
+    assert (frame.ended, frame.status, frame.flush()) == (True, None, b"")
