@@ -170,7 +170,7 @@ def pointer_without_dot(zone: Zone) -> Iterator[Hit]:
         return
     for record in zone.by_type["PTR"]:
         name = "".join(record.words[:1])
-        if name and not tokens.is_absolute(name) and record.origin != ".":
+        if name and name != "@" and not tokens.is_absolute(name) and within(record.origin.lower(), "arpa."):
             why = f"PTR name {name} has no final dot, so it means {record.absolute(name)}"
             yield Hit(record.first, why, record.rdata)
 
@@ -264,11 +264,11 @@ def type_spf(zone: Zone) -> Iterator[Hit]:
 
 
 def several_spf(zone: Zone) -> Iterator[Hit]:
-    first: dict[str, Record] = {}
+    first: dict[str, tuple[Record, tuple[bytes, ...]]] = {}
     for record, strings in texts(zone):
         if record.type == "TXT" and is_spf(strings):
-            other = first.setdefault(record.owner.lower(), record)
-            if other is not record:
+            other, same = first.setdefault(record.owner.lower(), (record, strings))
+            if same != strings:
                 why = f"{record.owner} has an SPF record on line {other.first} already: two make every check fail."
                 yield Hit(record.first, why, record.rdata)
 

@@ -164,7 +164,8 @@ def test_pointer_without_dot() -> None:
         ("Z006", 4),
         ("Z008", 4),
     ]
-    assert ids(top + "1 PTR mail\n", "8.b.d.0.1.0.0.2.ip6.arpa") == [("Z008", 4)]
+    assert ids(top + "$ORIGIN example.com.\n1.2.0.192.in-addr.arpa. PTR mail\n", "2.0.192.in-addr.arpa") == []
+    assert ids(top + "1 PTR mail\nb._dns-sd._udp PTR @\n", "8.b.d.0.1.0.0.2.ip6.arpa") == [("Z008", 4)]
     assert ids(TOP + "_services._dns-sd._udp PTR _http._tcp\n") == []
 
 
@@ -198,6 +199,7 @@ def test_pointer_without_dot() -> None:
         "x 300 RRSIG A 8\nx 200 RRSIG MX 8",
         "EXAMPLE.COM. TXT x",
         '@ TXT "v=spf1 -all"\nx TXT "v=spf1 -all"',
+        '@ TXT "v=spf1 -all"\n@ TXT "v=spf1 -all"',
         '@ TXT "v=spf1 -all"\n@ TXT "v=spf10"',
         "sub NS ns.sub\nns.sub AAAA ::1",
         "sub NS ns.out.org.\nsub NS ns1",
