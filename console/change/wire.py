@@ -22,6 +22,9 @@ MARK = b"OPSC1"
 CONTENT_LIMIT = 8 << 20
 """Bytes of new content that a plan may carry for one file."""
 
+LINE_LIMIT = 4 << 20
+"""Bytes kept of one line of the host's; the longest of ours carries 1 MiB of a file as base64."""
+
 STATES = {
     "applied": State.APPLIED,
     "already": State.ALREADY,
@@ -185,6 +188,10 @@ def untoken(word: bytes) -> bytes:
         return b""
 
 
+def _is_index(word: bytes) -> bool:
+    return word.isdigit() and len(word) < 10
+
+
 @dataclass(frozen=True, slots=True)
 class FileFact:
     """What reconciling saw of one file: hashes, `none` for no file, `other` for no regular file."""
@@ -221,6 +228,7 @@ class Report:
         """The events that this chunk completes, in order. Never raises on foreign bytes."""
         self._rest += chunk
         if b"\n" not in chunk:
+            del self._rest[LINE_LIMIT:]
             return []
         *lines, rest = bytes(self._rest).split(b"\n")
         self._rest = bytearray(rest)
@@ -248,10 +256,10 @@ class Report:
             self._author = words[0].decode("ascii", "replace")
         elif kind == b"S" and len(words) == 1:
             self.situation = words[0].decode("ascii", "replace")
-        elif kind == b"F" and len(words) == 4 and words[0].isdigit():
+        elif kind == b"F" and len(words) == 4 and _is_index(words[0]):
             base, new, held = (word.decode("ascii", "replace") for word in words[1:])
             self.files.append(FileFact(int(words[0]), base, new, held))
-        elif kind == b"C" and len(words) == 2 and words[0].isdigit():
+        elif kind == b"C" and len(words) == 2 and _is_index(words[0]):
             self.ran[int(words[0])] = words[1] == b"yes"
         elif kind == b"X" and len(words) == 1:
             self.reason = untoken(words[0]).decode("utf-8", "replace")

@@ -300,7 +300,7 @@ def test_a_public_key_file_names_the_key_of_the_agent(
     here = target(identity_files=(str(named),), identities_only=True, identities_configured=True)
     full = replace(here, identity_agent=agent("spare1", "mine"))
     assert authenticate(serve("mine"), full, Person(), NoVault(), HOST) == f"publickey (agent, {named})"
-    with pytest.raises(AuthFailed, match="named.pub is a public key, and the agent does not hold"):
+    with pytest.raises(AuthFailed, match=r"named\.pub is a public key, and the agent does not hold"):
         authenticate(serve("mine"), replace(here, identity_agent=agent("spare1")), Person(), NoVault(), HOST)
 
 
