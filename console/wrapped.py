@@ -38,10 +38,13 @@ class Wrapped:
             RemoteError: it cannot be made, or was closed.
         """
         with self._lock:
-            if self._made is None:
+            if self._made is None and not self._closed:
+                self._made = made = self._make()
                 if self._closed:
-                    raise LinkLost("The connection was closed.", sent=False)
-                self._made = self._make()
+                    made.close()
+                    self._made = None
+            if self._made is None:
+                raise LinkLost("The connection was closed.", sent=False)
             return self._made
 
     @property
@@ -92,10 +95,11 @@ class Wrapped:
         return self.inner.tunnel(address, port)
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
-        if self._made is not None:
-            self._made.close()
+        """Does not wait for `make`, which may take its time: what comes of that is closed by who waits for it."""
+        self._closed = True
+        made = self._made
+        if made is not None:
+            made.close()
 
 
 class Recorded(Wrapped):
