@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from console.remote.connection import LinkState
-from console.remote.errors import RemoteError
+from console.remote.errors import RemoteError, TunnelRefused
 
 if TYPE_CHECKING:
     import dns.message
@@ -54,7 +54,7 @@ class Answer:
     problem: str = ""
     """Why this is not a good authoritative answer, in words; empty: it is one."""
     asked: bool = True
-    """False: the link to the host was lost, so that its silence says nothing of the server."""
+    """False: the link to the host was lost, or its sshd forbids tunnels: the silence says nothing of the server."""
 
     @property
     def silent(self) -> bool:
@@ -237,7 +237,7 @@ def _stream_answers(
     waiting: dict[int, tuple[Answer, dns.message.QueryMessage]] = {}
     began = time.monotonic()
     left = iter(enumerate(asked))
-    reason = "no answer in time"
+    reason, sent = "no answer in time", True
     open_questions = len(asked)
     try:
         with closing(opener()) as stream:
@@ -263,8 +263,9 @@ def _stream_answers(
                 yield replace(answer, duration=time.monotonic() - began)
     except (OSError, EOFError, RemoteError) as error:
         reason = in_words(error)
+        sent = not (isinstance(error, TunnelRefused) and error.forbidden)
     for blank, _ in [*waiting.values(), *(item for _, item in left)]:
-        yield replace(blank, problem=reason, duration=time.monotonic() - began)
+        yield replace(blank, problem=reason, asked=sent, duration=time.monotonic() - began)
 
 
 class _Reader:

@@ -72,15 +72,15 @@ def survey(connection: Connection, view: View, seen: Snapshot | None = None) -> 
         RemoteError: the connection's own reasons.
     """
     if seen is None or not served.asked_for(seen):
-        return served.ask_server(probe.read_snapshot(connection, view.paths), connection)
+        return served.ask_server(probe.read_snapshot(connection, view.paths), connection, vantage=view.vantage)
     connection.connect()
     with ThreadPoolExecutor(1, thread_name_prefix="served") as pool:
-        asking = pool.submit(served.own_answers, seen, connection)
+        asking = pool.submit(served.own_answers, seen, connection, vantage=view.vantage)
         snapshot = probe.read_snapshot(connection, view.paths)
         answers = asking.result()
     if snapshot.listens[:1] == seen.listens[:1] and answers.keys() >= set(served.asked_for(snapshot)):
         return served.with_answers(snapshot, answers)
-    return served.ask_server(snapshot, connection)
+    return served.ask_server(snapshot, connection, vantage=view.vantage)
 
 
 def open_zone(connection: Connection, snapshot: Snapshot, zone: Zone) -> Opened:

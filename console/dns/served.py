@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 
 from console.dns import serial
-from console.dns.ask import Answer, serials
+from console.dns.ask import Answer, Vantage, serials
 from console.dns.state import Snapshot, Zone
 from console.findings import Finding, Place, Severity
 from console.remote.connection import Connection
 
 
-def ask_server(snapshot: Snapshot, connection: Connection, *, timeout: float = 3.0) -> Snapshot:
-    """Asks the server itself for every zone it should serve, over one TCP connection from the host's vantage.
+def ask_server(
+    snapshot: Snapshot, connection: Connection, *, vantage: Vantage = "host", timeout: float = 3.0
+) -> Snapshot:
+    """Asks the server itself for every zone it should serve, over one TCP connection.
 
     Never raises for what the network does: the reason is each zone's `served_problem`.
+
+    Args:
+        vantage: `here` asks an address that this machine may reach; where named listens on none, the host asks.
     """
-    return with_answers(snapshot, own_answers(snapshot, connection, timeout=timeout))
+    return with_answers(snapshot, own_answers(snapshot, connection, vantage=vantage, timeout=timeout))
 
 
-def own_answers(snapshot: Snapshot, connection: Connection, *, timeout: float = 3.0) -> dict[str, Answer]:
+def own_answers(
+    snapshot: Snapshot, connection: Connection, *, vantage: Vantage = "host", timeout: float = 3.0
+) -> dict[str, Answer]:
     """What the server answers for every zone that it should serve, by the zone's name."""
     wanted = asked_for(snapshot)
     if not wanted:
         return {}
+    outside = [place for place in snapshot.listens if not ip_address(place[0]).is_loopback]
+    if vantage == "here" and outside:
+        address, port = outside[0]
+        return serials(address, port, wanted, vantage="here", timeout=timeout)
     address, port = snapshot.listens[0]
     return serials(address, port, wanted, connection=connection, timeout=timeout)
 
@@ -65,7 +77,8 @@ def _with_answer(zone: Zone, answer: Answer) -> Zone:
         return replace(zone, serial_served=answer.serial, served_problem="")
     if answer.silent and (zone.serial_served is not None or zone.served_problem):
         return zone
-    return replace(zone, serial_served=answer.serial, served_problem=answer.problem)
+    problem = f"{UNASKED}{answer.problem}" if not answer.asked else answer.problem
+    return replace(zone, serial_served=answer.serial, served_problem=problem)
 
 
 def _judged(zone: Zone, running: bool) -> Zone:
@@ -73,6 +86,9 @@ def _judged(zone: Zone, running: bool) -> Zone:
     own = tuple(_of_zone(zone, running)) if zone.serves else ()
     return replace(zone, findings=others + own)
 
+
+UNASKED = "not asked: "
+"""Begins the `served_problem` of a zone that the server could not be asked for at all."""
 
 _IDS = {"S001", "S002", "S003", "S004", "S005", "S006"}
 
@@ -90,7 +106,13 @@ def _of_zone(zone: Zone, running: bool) -> Iterator[Finding]:
             "The zone is frozen: it takes no dynamic updates until it is thawed.",
             source="rndc(8)", fix="thaw", hint="Somebody may be editing it; else thaw it.",
         )  # fmt: skip
-    if zone.serial_served is None and zone.served_problem:
+    if zone.serial_served is None and zone.served_problem.startswith(UNASKED):
+        yield Finding(
+            "S003", Severity.WARNING, zone.key, Place(fact="served serial"),
+            f"What named serves is not known: {zone.served_problem.removeprefix(UNASKED)}.",
+            evidence=zone.served_problem, hint='With vantage = "here" in the inventory this machine asks.',
+        )  # fmt: skip
+    elif zone.serial_served is None and zone.served_problem:
         loading = zone.served_problem in ("SERVFAIL", "zone not loaded")
         yield Finding(
             "S003", Severity.ERROR, zone.key, Place(fact="served serial"),

@@ -37,7 +37,11 @@ class Cancelled(RemoteError):
 
 
 class TunnelRefused(RemoteError):
-    """The host would not open a TCP connection for us."""
+    """The host would not open a TCP connection for us. `forbidden`: its sshd does not allow it, to whatever place."""
+
+    def __init__(self, message: str, *, forbidden: bool = False) -> None:
+        super().__init__(message)
+        self.forbidden = forbidden
 
 
 class LinkLost(RemoteError):

@@ -170,6 +170,7 @@ class Ssh(ShellConnection):
         if link is None:
             raise LinkLost(f"{self.name} is closed", sent=False)
         import paramiko
+        from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
         try:
             channel = link.transport.open_channel(
@@ -179,7 +180,12 @@ class Ssh(ShellConnection):
             if not link.alive:
                 raise LinkLost(f"{self.name}: the connection is gone", sent=False) from why
             said = str(getattr(why, "text", "")) or str(why).rstrip(".") or "no answer"
-            raise TunnelRefused(f"{self.name} opens no connection to {address} port {port}: {said}") from why
+            forbidden = getattr(why, "code", None) == OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+            if forbidden:
+                said += " by its sshd (AllowTcpForwarding, PermitOpen)"
+            raise TunnelRefused(
+                f"{self.name} opens no connection to {address} port {port}: {said}", forbidden=forbidden
+            ) from why
         return cast(socket.socket, channel)
 
     def close(self) -> None:
