@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label
@@ -14,7 +15,7 @@ from textual.widgets import Input, Label
 class Prompt(Horizontal):
     """Enter: `done(text)`; Esc: `done(None)`; every key: `changed(text)`."""
 
-    BINDINGS = [  # noqa: RUF012 (Textual reads it as a class attribute)
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False, priority=True),
         Binding("tab", "complete", show=False, priority=True),
     ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import queue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -31,7 +31,7 @@ TITLES = {
 class AskSecret(ModalScreen[Secret | None]):
     """One question; what is typed is not shown unless the host said that it may be."""
 
-    BINDINGS = [Binding("escape", "leave", show=False)]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
 
     def __init__(self, question: Question) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class AskSecret(ModalScreen[Secret | None]):
 class AskHostKey(ModalScreen[bool]):
     """First sight of a host key: the user compares the fingerprint and types yes."""
 
-    BINDINGS = [Binding("escape", "leave", show=False)]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
 
     def __init__(self, question: HostKeyQuestion) -> None:
         super().__init__()
