@@ -107,14 +107,14 @@ def parse(data: bytes) -> Config:
     grows = _says_yes(options, "allow-new-zones") or "catalog-zones" in options
     for statement in tree:
         if statement.head == "zone":
-            zones.extend(_zone(statement, "", (options,), scope, warnings))
+            zones.extend(_zone(statement, None, (options,), scope, warnings))
         elif statement.head == "view" and len(statement.words) > 1:
             views.append(statement.words[1])
             inner = _merged([statement.body or ()])
             grows = grows or _says_yes(inner, "allow-new-zones") or "catalog-zones" in inner
             for child in statement.body or ():
                 if child.head == "zone":
-                    zones.extend(_zone(child, statement.words[1], (inner, options), scope, warnings))
+                    zones.extend(_zone(child, statement, (inner, options), scope, warnings))
     channels, categories = _logging(tree)
     return Config(
         directory=_value((options,), "directory"),
@@ -272,8 +272,17 @@ def _is_address(text: str) -> bool:
     return True
 
 
+def zone_name(text: str) -> str:
+    """A zone's name as it is compared: lower case, without its final dot; `.` for the root."""
+    return text.rstrip(".").lower() or "."
+
+
+def _class(statement: Statement, otherwise: str) -> str:
+    return statement.words[2].upper() if len(statement.words) > 2 else otherwise
+
+
 def _zone(
-    statement: Statement, view: str, outer: tuple[Options, ...], scope: _Scope, warnings: list[str]
+    statement: Statement, view: Statement | None, outer: tuple[Options, ...], scope: _Scope, warnings: list[str]
 ) -> Iterator[ZoneStatement]:
     if len(statement.words) < 2:
         warnings.append("a zone statement without a name")
@@ -293,8 +302,8 @@ def _zone(
     policy = _value(levels, "dnssec-policy").lower()
     form = _value(levels, "masterfile-format").lower() or ("text" if kind in ("primary", "hint", "redirect") else "raw")
     yield ZoneStatement(
-        name=statement.words[1].rstrip(".").lower() or ".",
-        view=view,
+        name=zone_name(statement.words[1]),
+        view=view.words[1] if view else "",
         kind=kind,
         file=_value((own,), "file"),
         text=form == "text",
@@ -308,7 +317,7 @@ def _zone(
         ),
         signed=_value(levels, "inline-signing").lower() in _YES or policy not in ("", "none"),
         in_view=in_view,
-        zone_class=statement.words[2].upper() if len(statement.words) > 2 else "IN",
+        zone_class=_class(statement, _class(view, "IN") if view else "IN"),
     )
 
 

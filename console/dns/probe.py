@@ -79,7 +79,9 @@ def parse(data: bytes, host: str, now: float, paths: Paths | None = None) -> Sna
     chroot = named.get("root", "")
     directory = chroot + namedconf.absolute(named.get("cwd", ""), config.directory or named.get("cwd", ""))
     files = _Files(said)
-    zones = tuple(_zone(statement, directory, chroot, files, said) for statement in config.zones)
+    zones = tuple(_zone(each, directory, chroot, files, said) for each in config.zones if each.zone_class == "IN")
+    strange = [each for each in config.zones if each.zone_class != "IN"]
+    warnings.extend(f"zone {each.name} of class {each.zone_class} is not shown" for each in strange)
     logs = _logs(config, named, tools, said, directory, chroot, paths)
     if said.unasked:
         warnings.append(f"{said.unasked} more zones were not asked about with rndc zonestatus")
@@ -161,7 +163,7 @@ class _Said:
         for title, body in self.sections:
             words = title.split(" ")
             if words[0] == "zonestatus" and len(words) == 3:
-                found[(words[1], words[2])] = dict(_status_pairs(body))
+                found[(namedconf.zone_name(words[1]), words[2])] = dict(_status_pairs(body))
         return found
 
 
@@ -169,7 +171,8 @@ def _status_pairs(lines: list[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         key, colon, value = line.partition(": ")
         if key == "rndc":
-            yield "failed", value.rpartition("failed: ")[2]
+            if value.startswith("'zonestatus' failed: "):
+                yield "failed", value.rpartition("failed: ")[2]
         elif colon:
             yield key, value
 

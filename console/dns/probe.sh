@@ -86,7 +86,9 @@ awk -v base="$root" -v cwd="$(readlink "/proc/$pid/cwd" 2>/dev/null)" -v files="
     zone != "" && ($1 == "allow-update" || $1 == "update-policy") { dynamic = 1 }
     zone != "" && $0 == tabs "};" {
         if (path != "" && !seen[path]++) { names[++count] = path }
-        if (kind ~ /^(primary|master)/ && (dynamic || view != "")) { print zone "\t" view >ask }
+        if (dynamic && kind ~ /^(primary|master)/ || view != "" && kind ~ /^(primary|master|secondary|slave|mirror)/) {
+            print zone "\t" view >ask
+        }
         zone = ""
     }
     END {

@@ -44,7 +44,7 @@ class Zone:
     served_problem: str = ""
     """`SERVFAIL`, `REFUSED`, `no answer`, … when there is no served serial."""
     dynamic: bool = False
-    """Has allow-update or update-policy, or a journal beside its file."""
+    """Has allow-update or update-policy."""
     frozen: bool = False
     signed: bool = False
     """inline-signing or dnssec-policy."""
@@ -72,7 +72,7 @@ class Zone:
     @property
     def serves(self) -> bool:
         """The server answers for it from a copy of its own."""
-        return self.kind in ("primary", "secondary", "mirror", "stub")
+        return self.kind in ("primary", "secondary", "mirror")
 
     @property
     def key(self) -> str:

@@ -44,6 +44,19 @@ def test_a_whole_probe() -> None:
     }  # fmt: skip
 
 
+def test_an_rndc_that_does_not_reach_named_says_nothing_of_a_zone() -> None:
+    said = CAPTURE.replace(b"|frozen: no", b"|rndc: connect failed: 127.0.0.1#953: connection refused")
+    assert said != CAPTURE
+    assert {zone.served_problem for zone in parse(said, "ns1", 12.0).zones} == {""}
+
+
+def test_a_stub_zone_is_not_answered_for() -> None:
+    stub = replace(ZONE, kind="stub", serial_served=None)
+    answer = Answer("a.test", "SOA", "127.0.0.1", 53, "host", "tcp", "NOERROR", problem="not authoritative")
+    (zone,) = with_answers(replace(snapshot(), zones=(stub,)), {"a.test": answer}).zones
+    assert (zone.served_problem, zone.findings) == ("", ())
+
+
 def test_files_and_serials_of_a_probe() -> None:
     seen = {zone.name: zone for zone in snapshot().zones}
     good = seen["good.test"]
