@@ -202,7 +202,8 @@ def _privilege(uid: str, said: str) -> Privilege:
         return Privilege.ROOT
     if said == "free":
         return Privilege.SUDO_FREE
-    return Privilege.SUDO if "password is required" in said else Privilege.NONE
+    asks = "password is required" in said or "interactive authentication is required" in said  # the latter: sudo-rs
+    return Privilege.SUDO if asks else Privilege.NONE
 
 
 def _title(script: str) -> str:

@@ -37,6 +37,10 @@ CHECK = f'[ "$password" = "{PASSWORD}" ]'
 FAKES = {
     "password": (NEEDS, f'{ASK}{CHECK} && exec "$@"\necho "Sorry, try again." >&2\n{ASK}{CHECK} && exec "$@"\nexit 1'),
     "lecture": (NEEDS, f'echo "We trust you have received the usual lecture" >&2\n{ASK}{CHECK} && exec "$@"\nexit 1'),
+    "sudo-rs": (
+        "echo 'sudo: interactive authentication is required' >&2; exit 1",
+        f'{ASK}{CHECK} && exec "$@"\nexit 1',
+    ),
     "nopasswd": ("exit 0", 'exec "$@"'),
     "requiretty": ("echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1",) * 2,
     "not allowed": (
@@ -104,6 +108,7 @@ PAYLOAD = f"{PASSWORD}\n".encode() + bytes(range(256)) * 200
     [
         ("password", Privilege.SUDO),
         ("lecture", Privilege.SUDO),
+        ("sudo-rs", Privilege.SUDO),
         ("nopasswd", Privilege.SUDO_FREE),
         ("requiretty", Privilege.NONE),
         (None, Privilege.NONE),
@@ -116,7 +121,7 @@ def test_how_we_act_as_root_is_found_out(host: Callable[..., Local], fake: str |
     assert connection.privilege is privilege
 
 
-@pytest.mark.parametrize("fake", ["password", "lecture"])
+@pytest.mark.parametrize("fake", ["password", "lecture", "sudo-rs"])
 def test_the_right_password_is_asked_for_once_and_kept(host: Callable[..., Local], tmp_path: Path, fake: str) -> None:
     connection = host(fake, PASSWORD)
     for _ in range(3):
