@@ -111,6 +111,8 @@ class Link:
         self._users = 0
         self._users_lock = threading.Lock()
         self._retired = False
+        self.served = False
+        """A session was opened on it."""
         self.abandoned = 0
         """Runs that were let go of before their end: on the host they may still hold a session each."""
         self.notes: list[str] = []
@@ -220,6 +222,7 @@ class Link:
                 raise SessionRefused(str(why)) from why
             self.close()
             raise LinkLost(f"{self._target.alias}: the connection is gone ({why})", sent=False) from why
+        self.served = True
         self._forget_old_channels()
         return channel
 

@@ -207,7 +207,8 @@ class Ssh(ShellConnection):
                     raise LinkLost(f"{self.name} is closed", sent=False)
                 return ChannelProcess(link.session(window, OPEN_TIMEOUT), line, functools.partial(self._released, link))
             except SessionRefused as why:
-                worth_waiting = self._slots.refused() or (link is not None and not link.abandoned)
+                # With none of ours in use the host may not have freed the last one yet, if there ever was one.
+                worth_waiting = self._slots.refused() or (link is not None and link.served and not link.abandoned)
                 if worth_waiting and time.monotonic() < until:
                     continue
                 problem: Exception = why

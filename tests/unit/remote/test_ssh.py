@@ -20,6 +20,7 @@ from console.remote.errors import (
     DeadlineExceeded,
     HostKeyChanged,
     HostKeyUnknown,
+    LinkLost,
     TunnelRefused,
 )
 from console.remote.ssh import Slots, Ssh
@@ -105,6 +106,17 @@ def test_runs_that_were_given_up_do_not_lock_us_out(own_sshd: PrivateSshd) -> No
             with pytest.raises(DeadlineExceeded):
                 connection.run("exec sleep 30", deadline=0.2)
         assert connection.run("echo still here").stdout == b"still here\n"
+
+
+def test_a_server_that_opens_no_session_at_all_is_asked_once(own_sshd: PrivateSshd) -> None:
+    config = own_sshd.where / "sshd_config"
+    config.write_text("MaxSessions 0\n" + config.read_text())
+    own_sshd.start()
+    connection = Ssh("box", own_sshd.target, Answers())
+    with pytest.raises(LinkLost, match="no channel could be opened"):
+        connection.connect()
+    assert (own_sshd.where / "log").read_text().count("no more sessions") == 1
+    assert connection.state is LinkState.DOWN
 
 
 def test_slots_shrink_when_the_server_refuses_and_grow_again_with_a_new_link() -> None:
