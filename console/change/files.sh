@@ -211,7 +211,10 @@ swap() { # under the commit lock. The rename (or link, or unlink) is the one mom
     if [ "$base" = none ]; then
         mark "wrote.$1" || return 1
         said=$(ln -- "$temp" "$name" 2>&1) || {
-            why="$path could not be made: ${said-}"
+            why="$path could not be made: $said"
+            rm -f "$tx/wrote.$1"
+            look || return 1
+            [ "$held" = none ] || conflict_with
             return 1
         }
         rm -f -- "$temp"

@@ -105,6 +105,15 @@ def test_a_file_that_went_or_came_is_a_conflict(bench: Bench) -> None:
     assert there.read_bytes() == OLD
 
 
+def test_a_file_that_comes_at_the_last_moment_is_a_conflict(bench: Bench) -> None:
+    foreign = 'PATH=${PATH#*:}; for last; do :; done; [ "$last" != ./made ] || echo foreign >./made; exec ln "$@"'
+    bench.tool("ln", foreign)
+    one, made = bench.file("one", OLD), bench.files / "made"
+    outcome = bench.apply(bench.plan(edit(one, OLD, NEW), edit(made, None, NEW)))
+    assert (outcome.state, outcome.host_content) == (State.CONFLICT, b"foreign\n"), outcome
+    assert (one.read_bytes(), made.read_bytes(), bench.leftovers()) == (OLD, b"foreign\n", [])
+
+
 def test_content_that_is_there_already_still_runs_commands(bench: Bench) -> None:
     path = bench.file("zone", NEW)
     ran = bench.root / "ran"
