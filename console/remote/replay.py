@@ -13,6 +13,7 @@ from typing import Any
 
 from console.remote.connection import DEADLINE, LIMIT, LinkState, Privilege, Result
 from console.remote.errors import LinkLost, TunnelRefused
+from console.remote.exchange import ExchangeStream
 
 SCHEMA = "opsconsole.recording/1"
 
@@ -165,7 +166,7 @@ class ReplayStream:
 
     @property
     def stderr(self) -> bytes:
-        return self._recording.stderr
+        return self._recording.stderr[-ExchangeStream.STDERR_KEPT :]
 
 
 def load(path: Path) -> tuple[Recording, ...]:

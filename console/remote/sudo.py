@@ -82,8 +82,8 @@ class SudoAttempt:
         return secret.reveal() + b"\n"
 
     def accepted(self) -> None:
-        """The script has started. Keeps the password, if one was asked for."""
-        if self._secret is not None:
+        """The script has started. Keeps the password, if one was asked for and no other run has wiped it since."""
+        if self._secret:
             self._password._proven = self._secret
             self._password._failed = False
         self.drop()

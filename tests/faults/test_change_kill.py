@@ -154,6 +154,7 @@ def test_killed_while_rolling_back(killing: Bench) -> None:
         told = killing.reconcile(first.transaction)
         assert told is not None
         assert told.state in (State.BROKEN, State.REFUSED)
+        truthful(killing, told, new)
         again = killing.apply(plan, first.transaction)
         if "given up" in again.reason:
             continue

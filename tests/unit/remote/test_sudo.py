@@ -14,6 +14,7 @@ from console.remote.errors import Cancelled, LinkLost, SudoRefused
 from console.remote.local import Local
 from console.remote.prompter import Ask
 from console.remote.ssh import Ssh
+from console.remote.sudo import SudoPassword
 from console.remote.wire import PATH
 from tests.unit.remote.private_sshd import Answers, PrivateSshd
 
@@ -228,6 +229,20 @@ def in_threads(count: int, call: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.join(20)
     return results
+
+
+def test_a_password_that_one_run_lost_is_not_kept_empty_by_another() -> None:
+    prompter = Answers(PASSWORD, PASSWORD)
+    password = SudoPassword("box", prompter)
+    first, second = password.attempt(), password.attempt()
+    first.line("ops")
+    first.accepted()
+    for attempt in (first, second):
+        assert attempt.line("ops") == f"{PASSWORD}\n".encode()
+    second.refused(wrong=False)
+    first.accepted()
+    assert password.attempt().line("ops") == f"{PASSWORD}\n".encode()
+    assert len(prompter.asked) == 2
 
 
 def test_close_forgets_the_password(host: Callable[..., Local]) -> None:
