@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.change.journal import Journal, JournalError
-from console.change.outcome import State
 from console.change.plan import EditFile, Plan
 from console.change.undo import UndoRefused, undo_plan
 from console.cli.change import STATUS, agreed, carry_out, need_consent
@@ -83,6 +82,9 @@ def _undo_zone(here: Open, arguments: Namespace, journal: Journal, entry: Journa
         zone, plan = desk.plan_undo(here.connection, dns_view(here.host), snapshot, journal, entry)
     except NothingToDo as why:
         here.out.line(str(why))
+        here.out.emit(
+            "undo", host=here.host.name, zone=entry.facts.get("zone", ""), state="already so", reason=str(why)
+        )
         return FINE
     except (PlanRefused, desk.Unreadable, JournalError) as why:
         raise Stop(FAILED, str(why)) from why
@@ -97,12 +99,17 @@ def _done(here: Open, arguments: Namespace, plan: Plan) -> int:
         here.out.emit("undo", host=here.host.name, title=plan.title, plan=plan.digest(), dry_run=True)
         return FINE
     outcome = carry_out(here, plan)
-    here.out.emit("undo", host=here.host.name, title=plan.title, dry_run=False, **_plain(outcome.state, outcome.reason))
+    here.out.emit(
+        "undo",
+        host=here.host.name,
+        title=plan.title,
+        dry_run=False,
+        state=outcome.state,
+        reason=outcome.reason,
+        transaction=outcome.transaction,
+        steps=outcome.events,
+    )
     return STATUS[outcome.state]
-
-
-def _plain(state: State, reason: str) -> dict[str, object]:
-    return {"state": state, "reason": reason}
 
 
 def _entry(journal: Journal, wanted: str) -> JournalEntry:

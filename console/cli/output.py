@@ -55,7 +55,8 @@ class Output:
 
     def finding(self, finding: Finding) -> None:
         colour = {Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}.get(finding.severity, "")
-        head = f"{GLYPHS[finding.severity]} {finding.severity.name.lower()} {finding.id}  {finding.where}"
+        where = str(finding.where) if finding.where.file else f"{finding.subject}: {finding.where}"
+        head = f"{GLYPHS[finding.severity]} {finding.severity.name.lower()} {finding.id}  {where}"
         self.line(head, colour)
         self.line(f"    {finding.why}")
         if finding.hint:

@@ -62,10 +62,10 @@ def put(arguments: Namespace) -> int:
         for finding in checked.findings:
             here.out.finding(finding)
         if not checked.loadable and not arguments.force:
-            _emit(work, state="refused", reason="the zone does not load", findings=checked.findings)
+            _emit(work, state="refused", reason="named-checkzone refuses it", findings=checked.findings)
             raise Stop(
                 ERRORS,
-                f"named would not load {work.zone.name}: nothing was written.",
+                f"named-checkzone, in strict mode, refuses {work.zone.name}: nothing was written.",
                 _mend(checked.findings),
                 told=True,
             )

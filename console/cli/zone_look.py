@@ -90,7 +90,9 @@ def check(arguments: Namespace) -> int:
         for finding in checked.findings:
             here.out.finding(finding)
         if not checked.loadable:
-            here.out.line(f"✖ named would not load {zone.name}.", "red")
+            here.out.line(f"✖ named-checkzone, in strict mode, refuses {zone.name}.", "red")
+        elif not checked.ran:
+            here.out.line(f"? {zone.name}: named-checkzone did not judge it.", "yellow")
         elif status_of(checked.findings) == FINE:
             here.out.line(f"✔ {zone.name}: nothing is wrong.", "green")
         here.out.emit(
@@ -101,7 +103,9 @@ def check(arguments: Namespace) -> int:
             ran=checked.ran,
             findings=checked.findings,
         )
-        return ERRORS if not checked.loadable else status_of(checked.findings)
+        if not checked.loadable:
+            return ERRORS
+        return status_of(checked.findings) or (FINE if checked.ran else UNKNOWN)
 
 
 def watch(arguments: Namespace) -> int:

@@ -26,7 +26,7 @@ class Checked:
     findings: tuple[Finding, ...]
     """By line."""
     loadable: bool
-    """named would load it."""
+    """named-checkzone accepts it in strict mode, or did not judge it; named itself may be laxer."""
     ran: bool
     """named-checkzone judged it; False: only our rules did, a finding says why."""
 
@@ -69,7 +69,7 @@ def check(connection: Connection, snapshot: Snapshot, zone: Zone, content: bytes
         temp, said, result = _on_copy(connection, snapshot, zone, content, argv)
     except NotChecked as why:
         return Checked(_sorted(own, (_unjudged(zone, str(why)),)), loadable=True, ran=False)
-    verdict = checkzone.parse(said, text, temp, _path(zone), snapshot.directory)
+    verdict = checkzone.parse(said + result.stderr, text, temp, _path(zone), snapshot.directory)
     loadable = verdict.loadable and result.exit_status == 0
     return Checked(judge(zone, text, verdict, today), loadable=loadable, ran=True)
 
@@ -101,7 +101,7 @@ def _narrow(line: str) -> str:
 def _on_copy(
     connection: Connection, snapshot: Snapshot, zone: Zone, content: bytes, argv: tuple[str, ...]
 ) -> tuple[str, bytes, Result]:
-    """Runs argv on a copy: the copy's path, what was said, and the run itself."""
+    """Runs argv on a copy: the copy's path, what came on stdout, and the run itself."""
     directory, name = posixpath.split(_path(zone))
     result = connection.run(
         script("check.sh"),

@@ -14,4 +14,4 @@ for word in "$@"; do
     [ "$word" = '{temp}' ] && word=$temp
     set -- "$@" "$word"
 done
-"$@" </dev/null 2>&1
+"$@" </dev/null

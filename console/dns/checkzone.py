@@ -75,10 +75,16 @@ def check_argv(zone: str, file: str, directory: str = "", tool: str = "named-che
     return (tool, *STRICT, *_where(directory), _zone_name(zone), file)
 
 
-def compile_argv(zone: str, file: str, directory: str = "", tool: str = "named-compilezone") -> tuple[str, ...]:
-    """argv that prints the canonical text on stdout and its messages on stderr (which `parse` reads)."""
+def compile_argv(
+    zone: str, file: str, directory: str = "", tool: str = "named-compilezone", *, raw: bool = False
+) -> tuple[str, ...]:
+    """argv that prints the canonical text on stdout and its messages on stderr (which `parse` reads).
+
+    `raw`: the file is in named's raw format; what waits in its journal is read too.
+    """
     lax = ("-k", "ignore", "-m", "ignore", "-M", "ignore", "-n", "ignore", "-r", "ignore", "-S", "ignore", "-i", "none")
-    return (tool, *lax, *_where(directory), "-o", "-", _zone_name(zone), file)
+    form = ("-f", "raw", "-j") if raw else ()
+    return (tool, *lax, *form, *_where(directory), "-o", "-", _zone_name(zone), file)
 
 
 def _where(directory: str) -> tuple[str, ...]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from console.dns import checkzone
 from console.dns.probe import script
 from console.dns.state import Snapshot, Zone, ZoneFile
 from console.remote.connection import Connection, Privilege
 
 LIMIT = 64 << 20
 """Bytes of a zone file that are still read; a million records take about 40 MB."""
+
+
+_RAW = b"\0\0\0\2\0\0\0"
+"""How a file in raw format begins (lib/dns/include/dns/masterdump.h): what secondaries keep unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class ZoneContent:
 
 
 def read_zone(connection: Connection, snapshot: Snapshot, zone: Zone, *, limit: int = LIMIT) -> ZoneContent:
-    """The zone's file as it is now.
+    """The zone's file as it is now; one in raw format as the text that named-compilezone makes of it.
 
     Raises:
         RemoteError: the connection's own reasons.
@@ -48,7 +53,26 @@ def read_zone(connection: Connection, snapshot: Snapshot, zone: Zone, *, limit: 
         limit=limit + (1 << 20),
         title=f"read {zone.file.path}",
     )
-    return parse(result.stdout, zone.file.path)
+    read = parse(result.stdout, zone.file.path)
+    return _as_text(connection, snapshot, zone, read, limit) if read.content.startswith(_RAW) else read
+
+
+def _as_text(connection: Connection, snapshot: Snapshot, zone: Zone, read: ZoneContent, limit: int) -> ZoneContent:
+    path, tool = read.file.path, snapshot.tools.get("named-compilezone")
+    if not tool:
+        return _without(path, "in raw format, and the host has no named-compilezone (Debian: bind9-utils)")
+    result = connection.run(
+        'exec "$@"',
+        checkzone.compile_argv(zone.name, path, snapshot.directory, tool, raw=True),
+        sudo=connection.privilege is not Privilege.NONE,
+        deadline=60.0,
+        limit=limit,
+        title=f"{tool} {zone.name} (from raw)",
+    )
+    if result.exit_status != 0 or result.truncated:
+        said = result.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        return _without(path, f"in raw format, and named-compilezone does not read it: {said}")
+    return replace(read, content=result.stdout)
 
 
 def parse(data: bytes, path: str) -> ZoneContent:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from console.__main__ import main
+from console.dns import check
 from console.sandbox.files import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -267,6 +268,7 @@ def test_zone_show_json_and_canonical(run: Run, box: Path) -> None:
     assert len(answer["sha256"]) == 64
     answer = json.loads(run("zone", "show", "sandbox", "example.org", "--canonical", "--json")[1])
     assert "desk4.example.org. 86400 IN A 198.51.100.14\n" in answer["text"]
+    assert answer["text"].startswith("example.org. ")
 
 
 def test_zone_check(run: Run, box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,12 +280,25 @@ def test_zone_check(run: Run, box: Path, tmp_path: Path, monkeypatch: pytest.Mon
     broken = edited(box, tmp_path, "192.0.2.25", "192.0.2.256")
     status, out, _ = run("zone", "check", "sandbox", "example.net", "--file", broken)
     assert status == 2
-    assert "named would not load example.net" in out
+    assert "✖ named-checkzone, in strict mode, refuses example.net." in out
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(broken).read_bytes())))
     status, out, _ = run("zone", "check", "sandbox", "example.net", "--file", "-", "--json")
     answer = json.loads(out)
     assert (status, answer["schema"], answer["loadable"]) == (2, "opsconsole.zone.check/1", False)
     assert any("bad dotted quad" in finding["why"] for finding in answer["findings"])
+
+
+def test_zone_check_by_our_rules_alone_is_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "check", lambda *_words: check.Checked((), loadable=True, ran=False))
+    status, out, _ = run("zone", "check", "sandbox", "example.org")
+    assert (status, out) == (3, "? example.org: named-checkzone did not judge it.\n")
+
+
+def test_a_finding_without_a_file_names_its_zone(run: Run, box: Path) -> None:
+    run("zone", "list", "sandbox")
+    (box / "state/zones/home.example/frozen").write_text("")
+    _, out, _ = run("zone", "list", "sandbox")
+    assert "▲ warning S004  home.example: rndc zonestatus\n" in out
 
 
 def test_zone_check_warns_with_1(run: Run, box: Path, tmp_path: Path) -> None:
@@ -435,6 +450,14 @@ def test_bump_of_a_dynamic_zone(run: Run, box: Path) -> None:
     assert (answer["schema"], answer["state"]) == ("opsconsole.zone.bump/1", "applied")
     assert int(answer["facts"]["new_serial"]) == served(box, "home.example")
     assert not (box / "state/zones/home.example/frozen").exists()
+
+
+def test_undo_of_a_bump_is_done_already_and_says_so(run: Run) -> None:
+    status, out, _ = run("zone", "bump", "sandbox", "example.org", "--yes", "--json")
+    assert status == 0
+    status, out, _ = run("undo", json.loads(out)["transaction"], "--yes", "--json")
+    answer = json.loads(out)
+    assert (status, answer["schema"], answer["state"]) == (0, "opsconsole.undo/1", "already so")
 
 
 def test_a_name_server_that_does_not_follow_in_time_is_1(run: Run, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from console.change.outcome import State
-from console.dns import ask, changes, propagation, served, watch, zonefile
+from console.dns import ask, changes, propagation, served, watch, zonefile, zoneread
 from console.dns.namedlog import Kind
 from console.remote.local import Local
 from tests.unit.dns.dns_lab import OLD, carry_out, look, save, zone_of
@@ -128,6 +130,22 @@ def test_a_save_reaches_the_secondary(pair: tuple[PrivateNamed, PrivateNamed], l
     kinds = {update.event.kind for update in updates if update.event}
     assert kinds <= {Kind.LOADED, Kind.NOTIFIES, Kind.XFR_FALLBACK, Kind.XFR_STARTED, Kind.XFR_ENDED}
     assert b"192.0.2.7" in (primary.directory / "good.test").read_bytes()
+
+
+def test_the_raw_file_of_a_secondary_is_read_as_text(pair: tuple[PrivateNamed, PrivateNamed], local: Local) -> None:
+    deadline = time.monotonic() + 15
+    while not (pair[1].directory / "good.test").exists():
+        assert time.monotonic() < deadline, pair[1].log()
+        time.sleep(0.02)
+    snapshot = look(local, pair[1])
+    zone = zone_of(snapshot, "good.test")
+    assert (zone.file.problem if zone.file else "") == "raw format: not text"
+    read = zoneread.read_zone(local, snapshot, zone)
+    assert read.file.problem == ""
+    records = zonefile.parse(read.content, "good.test").records
+    assert ("ns1.good.test.", "A", "127.0.0.1") in {(record.owner, record.type, record.rdata) for record in records}
+    bare = zoneread.read_zone(local, replace(snapshot, tools={}), zone)
+    assert "no named-compilezone" in bare.file.problem
 
 
 def test_a_broken_zone_is_refused_and_forced_it_is_rolled_back(
