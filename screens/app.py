@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Connect = Callable[["Host", "Prompter"], "Connection"]
 
+SAID = 400
+"""Characters of a word that passes by itself."""
+
 
 def hosts_screen() -> OpsScreen:
     from screens.hosts import HostsScreen
@@ -184,7 +187,7 @@ class OpsApp(LeanOutput):
     # Words to the user
 
     def say(self, text: str) -> None:
-        self.notify(content(text).plain, markup=False, timeout=4)
+        self.notify(content(text[:SAID]).plain, markup=False, timeout=4)
 
     def fail(self, text: str) -> None:
         """Keeps an error on the screen until Esc."""
@@ -205,8 +208,11 @@ class OpsApp(LeanOutput):
                 screen.refresh_bars()
 
     def copy(self, text: str) -> None:
-        """To the clipboard by OSC 52; whether the terminal took it, nobody tells us."""
-        self.copy_to_clipboard(text)
+        """To the clipboard by OSC 52, as it is shown: what would be hidden is not pasted into a shell either.
+
+        Whether the terminal took it, nobody tells us.
+        """
+        self.copy_to_clipboard(content(text, multiline=True).plain.rstrip("\n"))
         self.say("Copied by OSC 52, if your terminal allows it.")
 
     def show_text(self, title: str, text: str | Content) -> None:
