@@ -1,6 +1,15 @@
 # Tells what became of a transaction. One that has not begun is given up here, so that the answer stays true.
 say() { printf 'OPSC1 %s %s\n' "$nonce" "$*"; }
 
+forgotten() { # older than everything that is kept: whether it ever began is not known any more
+    [ ! -d "$tx" ] && [ -d "$state/transactions" ] && [ "$(ls "$state/transactions" | wc -l)" -ge "$remembered" ] &&
+        [ "$({ ls "$state/transactions" && echo "$transaction"; } | sort | head -n 1)" = "$transaction" ]
+}
+
+if forgotten; then
+    say X "$(encode "the host remembers only its newest $remembered transactions, and this is not one of them")"
+    exit 0
+fi
 private_dir "$state" && private_dir "$state/transactions" && private_dir "$tx" || {
     say X "$(encode "the console's state directory $state cannot be used")"
     exit 0

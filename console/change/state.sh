@@ -15,6 +15,7 @@ else
     : "${run:=${XDG_RUNTIME_DIR:-$own}/opsconsole-locks}" "${state:=$own}" "${backups:=$own/backups}"
 fi
 tx=$state/transactions/$transaction
+remembered=200 # transactions that are kept, the newest by their names
 boot=unknown
 if [ -r /proc/sys/kernel/random/boot_id ]; then read -r boot </proc/sys/kernel/random/boot_id; fi
 

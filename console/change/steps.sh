@@ -6,8 +6,8 @@
 #   4. every `always` step, in plan order (the thaw).
 step_count() { sed -n 's/^- steps //p' "$tx/manifest"; }
 
-forget_old_transactions() { # the newest 200 are kept
-    for old in $(ls "$state/transactions" | sort -r | tail -n +201); do
+forget_old_transactions() {
+    for old in $(ls "$state/transactions" | sort -r | tail -n +$((remembered + 1))); do
         in_charge "$old" && alive "$old" "$worker" || rm -rf "${state:?}/transactions/$old"
     done
 }

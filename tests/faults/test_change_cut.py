@@ -216,6 +216,21 @@ def test_changes_to_one_host_wait_for_one_another_before_its_address_is_known(be
     assert not clash.exists()
 
 
+def test_of_a_transaction_that_the_host_forgot_nothing_is_said(bench: Bench) -> None:
+    """Not that it never began: it may well have been done."""
+    path = bench.file("zone", OLD)
+    first = bench.apply(bench.plan(edit(path, OLD, NEW)))
+    for number in range(200):
+        (bench.root / "state" / "transactions" / f"20991123T000000Z-{number:08x}").mkdir()
+    unsent = f"20991124T000000Z-{0:08x}"
+    assert bench.apply(bench.plan(edit(path, NEW, OLD)), unsent[:-1] + "1").state is State.APPLIED
+    told, never = bench.reconcile(first.transaction), bench.reconcile(unsent)
+    assert told is not None
+    assert (told.state, "remembers only its newest 200" in told.reason) == (State.UNKNOWN, True), told
+    assert never is not None
+    assert (never.state, "never began" in never.reason) == (State.REFUSED, True), never
+
+
 def test_a_host_that_rebooted_is_told(bench: Bench) -> None:
     path = bench.file("zone", OLD)
     plan = bench.plan(edit(path, OLD, NEW), run("true"))
