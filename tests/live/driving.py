@@ -284,6 +284,17 @@ class Driver:
         await self.until(lambda: run.finished, "the run is finished", deadline)  # type: ignore[attr-defined]
         return str(run.evidence().plain) + "\n" + self.course  # type: ignore[attr-defined]
 
+    def standing(self, address: str) -> str:
+        """`STATE SERIAL: WHY` of a name server in the run dialog; each part of it is on the screen."""
+        servers = self.app.screen.servers  # type: ignore[attr-defined]
+        update = next(update for target, update in servers.items() if target.address == address)
+        if update is None:
+            return ""
+        serial = "-" if update.serial is None else str(update.serial)
+        for part in (address, serial, update.state.value, update.text):
+            assert part in self.course, (part, self.course)
+        return f"{update.state.value} {serial}: {update.text}"
+
     @property
     def course(self) -> str:
         """The upper part of the run dialog, scrolled or not."""

@@ -161,7 +161,7 @@ def test_a_serial_that_nobody_would_follow_is_refused(cli: Cli) -> None:
     assert "2026112301" not in refused(b"20261123012")
     untouched(lab, before, when, zone)
     # Without a serial of the user's own, the new one is above everybody's.
-    done = cli.put(zone, added(before, "fresh A 192.0.2.77"), "--timeout", "5")
+    done = cli.put(zone, added(before, "fresh A 192.0.2.77"), "--timeout", "1")
     assert done.json["facts"]["new_serial"] == "9001", done
 
 
