@@ -86,6 +86,31 @@ def open_socket(host: str, port: int, timeout: float) -> socket.socket:
     return made
 
 
+class ChannelSocket:
+    """A channel of a jump host as what a further transport needs of a socket.
+
+    A channel tells the jump host that it closes; when that link is gone, paramiko's thread would die of it aloud.
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self.recv = channel.recv
+        self.send = channel.send
+        self.settimeout = channel.settimeout
+        self.getpeername = channel.getpeername
+
+    @property
+    def _closed(self) -> bool:
+        """Asked for by paramiko's transport, under the name that sockets have it."""
+        return self._channel.closed
+
+    def close(self) -> None:
+        import paramiko
+
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            self._channel.close()
+
+
 def _set(made: socket.socket, option: str, value: int) -> None:
     number = getattr(socket, option, None)
     if number is not None:
@@ -172,7 +197,7 @@ class Link:
             )
         except (paramiko.SSHException, OSError, EOFError) as why:
             raise ConnectFailed(f"the jump host does not reach {hop.hostname} port {hop.port}: {why}") from why
-        return cast(socket.socket, channel)
+        return cast(socket.socket, ChannelSocket(channel))
 
     def _handshake(self, transport: paramiko.Transport, hop: Target, timeout: float) -> None:
         import paramiko

@@ -15,6 +15,8 @@ from tests.live.driving import Cli, console
 from tests.live.lab import Lab
 from tests.live.reaching import Client, Log, Person, outcome, reach
 
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 @pytest.fixture
 def client(lab: Lab, tmp_path: Path) -> Client:

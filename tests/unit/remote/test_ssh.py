@@ -211,6 +211,7 @@ def test_an_unknown_host_key_is_asked_about_and_a_changed_one_is_not(sshd: Priva
     assert prompter.host_keys == []
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_jump_host_is_gone_through_and_its_key_is_checked(
     sshd: PrivateSshd, own_sshd: PrivateSshd, tmp_path: Path
 ) -> None:
