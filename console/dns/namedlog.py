@@ -91,7 +91,7 @@ _PRIORITIES = (Severity.CRITICAL,) * 3 + (
 _PREFIX = re.compile(
     r"(?:(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} [\d:.]+|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?"
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) )?"
-    r"(?:[^\s:]+ named(?:\[\d+\])?: )?"
+    r"(?:(?:[^\s:]+ )?named(?:\[\d+\])?: )?"
     r"(?:(?P<category>client|cname|config|database|default|delegation-only|dispatch|dnssec|dnstap|edns-disabled|general"
     r"|lame-servers|network|notify|nsid|queries|query-errors|rate-limit|resolver|responselog|rpz|rpz-passthru|security"
     r"|serve-stale|sig0|spill|trust-anchor-telemetry|unmatched|update|update-security|xfer-in|xfer-out|zoneload): )?"
@@ -136,6 +136,7 @@ _ZONE_RULES: tuple[tuple[str, Kind], ...] = (
     ("not loaded due to errors", Kind.NOT_LOADED),
     ("loading from ", Kind.NOT_LOADED),
     ("zone serial (", Kind.SERIAL_SAME),
+    ("serial number (", Kind.SERIAL_BACK),
     ("notify from ", Kind.NOTIFY_SERIAL),
     ("refused notify from ", Kind.NOTIFY_REFUSED),
     ("refresh: ", Kind.REFRESH_FAILED),

@@ -51,10 +51,13 @@ def asked_for(snapshot: Snapshot) -> tuple[str, ...]:
 def with_answers(snapshot: Snapshot, answers: Mapping[str, Answer]) -> Snapshot:
     """The snapshot with served serials, from zone name to the server's own answer.
 
-    Where rndc told the serial of a zone in a view it stays: a question from the host sees one view only.
+    A zone in one of several views keeps what rndc told of it: a question sees one view only, and which is not known.
     """
+    several = len(snapshot.views) > 1
     zones = tuple(
-        _with_answer(zone, answers[zone.name]) if zone.name in answers and zone.serves else zone
+        _with_answer(zone, answers[zone.name])
+        if zone.name in answers and zone.serves and not (zone.view and several)
+        else zone
         for zone in snapshot.zones
     )
     return judged(replace(snapshot, zones=zones))

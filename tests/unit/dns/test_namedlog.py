@@ -26,6 +26,13 @@ CLIENT = "client @0x7f7b07ca6c98 127.0.50.2#42383/key xfer-key (good.test): "
         ("zone a.test/IN: loading from master file f failed: bad dotted quad", Kind.NOT_LOADED, "a.test", "", None),
         ("zone a.test/IN: zone serial (5) unchanged. zone may fail to", Kind.SERIAL_SAME, "a.test", "", 5),
         ("zone a.test/IN: zone serial (4/5) has gone backwards", Kind.SERIAL_BACK, "a.test", "", 4),
+        (
+            "zone a.test/IN: serial number (5) received from primary 192.0.2.1#53 < ours (9)",
+            Kind.SERIAL_BACK,
+            "a.test",
+            "192.0.2.1",
+            None,
+        ),
         ("zone a.test/IN: notify from 192.0.2.1#53: serial 8", Kind.NOTIFY_SERIAL, "a.test", "192.0.2.1", 8),
         ("zone a.test/IN: notify from ::1#53: zone is up to date", Kind.UP_TO_DATE, "a.test", "::1", None),
         (
@@ -123,6 +130,7 @@ def test_views_come_from_the_client_part_or_the_zone() -> None:
         ("2026-11-23T05:12:49.748Z warning: ", "2026-11-23T05:12:49.748Z", "", Severity.WARNING),
         ("2026-11-23T05:12:24.972 zoneload: error: ", "2026-11-23T05:12:24.972", "zoneload", Severity.ERROR),
         ("zoneload: debug 1: ", "", "zoneload", Severity.INFO),
+        ("Mar 23 17:02:54 named[11923]: ", "Mar 23 17:02:54", "", Severity.ERROR),
         ("Nov  3 05:12:49 ns1 named[812]: ", "Nov  3 05:12:49", "", Severity.ERROR),
         ("2026-11-23T05:12:49.748123+0000 ns1 named[8]: ", "2026-11-23T05:12:49.748123+0000", "", Severity.ERROR),
         (

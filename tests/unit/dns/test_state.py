@@ -194,6 +194,14 @@ def test_disk_and_served_are_compared_in_serial_arithmetic() -> None:
     assert found(replace(ZONE, serial_disk=6), running=False) == []
 
 
+def test_an_answer_of_one_view_is_not_taken_for_another() -> None:
+    told = Answer("a.test", "SOA", "127.0.0.1", 53, "host", "tcp", "REFUSED", problem="REFUSED")
+    unknown = replace(ZONE, view="out", serial_served=None)
+    for views, problem in ((("in", "out"), ""), (("out",), "REFUSED")):
+        (zone,) = with_answers(replace(snapshot(), zones=(unknown,), views=views), {"a.test": told}).zones
+        assert zone.served_problem == problem
+
+
 def test_answers_do_not_overrule_rndc_in_views() -> None:
     told = Answer("a.test", "SOA", "127.0.0.1", 53, "host", "tcp", "NOERROR", True, 9)
     plain = with_answers(replace(snapshot(), zones=(ZONE,)), {"a.test": told})
