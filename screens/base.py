@@ -156,6 +156,7 @@ class OpsScreen(Commanded, Screen[None]):
     def filter_table(self, table: VirtualTable[Any]) -> None:
         """Filters a table as the user types; Esc puts back what was."""
         before = table.filter
+        table.prepare_filter()
 
         def apply(text: str | None) -> None:
             table.filter = before if text is None else text

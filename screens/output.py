@@ -117,10 +117,10 @@ class LeanOutput(App[Any]):
         if renderable is not None and not self._batch_count:
             waiting, self._after_frame = self._after_frame, []
             for callback in waiting:
-                self.call_later(callback)
+                screen.call_after_refresh(callback)
 
     def after_frame(self, callback: Callable[[], object]) -> None:
-        """Runs `callback` once a frame was sent: `call_after_refresh` does not wait for the first one."""
+        """Runs `callback` once the screen was sent: `call_after_refresh` alone does not wait for the first frame."""
         self._after_frame.append(callback)
 
     def _lean(self, renderable: RenderableType | None) -> RenderableType | None:

@@ -15,7 +15,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Static
 
 from console.commands import Command
 from console.dns import highlight
@@ -23,6 +22,7 @@ from console.dns.state import Zone
 from console.findings import Finding, Severity
 from screens import jobs
 from screens.base import OpsScreen
+from screens.chrome.lines import Lines
 from screens.widgets.editor import CodeEditor
 from screens.zone_canonical import BESIDE, CanonicalPane
 from screens.zones import finding_line
@@ -67,7 +67,7 @@ class ZoneEditScreen(OpsScreen):
         with Horizontal():
             yield CodeEditor(highlighter=highlight, looks=LOOKS, read_only=True)
             yield CanonicalPane()
-        yield Static("Reading the zone…", classes="detail")
+        yield Lines("Reading the zone…", classes="detail")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -126,7 +126,7 @@ class ZoneEditScreen(OpsScreen):
     def _not_read(self, error: Exception) -> None:
         self.ops.explain(error)
         if self.is_attached:
-            self.query_one(".detail", Static).update("Not read. Esc goes back.")
+            self.query_one(".detail", Lines).update("Not read. Esc goes back.")
 
     def load(self, opened: Opened) -> None:
         """Puts what was read into the editor, as the text that edits are measured against."""
@@ -253,7 +253,7 @@ class ZoneEditScreen(OpsScreen):
             behind = [finding for finding in self.findings if finding.where.line < row]
             file = self.opened.file.path
             lines.extend(finding_line(finding, file) for finding in (ahead + behind)[:SHOWN_FINDINGS])
-        self.query_one(".detail", Static).update(Content("\n").join(lines))
+        self.query_one(".detail", Lines).update(Content("\n").join(lines))
 
     # Commands
 

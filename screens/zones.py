@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Static
 
 from console.commands import BY_ID, Command
 from console.dns.rows import GLYPHS, ZoneRow, rows, served, standing
@@ -18,6 +17,7 @@ from console.findings import Finding, Severity
 from screens import jobs
 from screens.base import OpsScreen
 from screens.chrome.bars import key_name
+from screens.chrome.lines import Lines
 from screens.safe import content
 from screens.widgets.columns import Column
 from screens.widgets.table import VirtualTable
@@ -121,7 +121,7 @@ class ZonesScreen(OpsScreen):
             COLUMNS, identity=lambda row: row.key, cells=cells, cell_style=cell_style, empty="Connecting…"
         )
         yield table
-        yield Static("", classes="detail")
+        yield Lines("", classes="detail")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -213,7 +213,7 @@ class ZonesScreen(OpsScreen):
 
     def _detail(self) -> None:
         zone = self.chosen
-        self.query_one(".detail", Static).update(about(zone) if zone is not None else "")
+        self.query_one(".detail", Lines).update(about(zone) if zone is not None else Content())
 
     # What can be done
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from console.dns.state import Snapshot, Zone
 from console.findings import Severity, worst
@@ -22,8 +21,7 @@ GLYPHS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneRow:
+class ZoneRow(NamedTuple):
     zone: Zone
     state: str
     """Glyph and word: `✔ ok`, `▲ 2 warnings`, `✖ not served`."""
@@ -44,7 +42,7 @@ def served(zone: Zone) -> str:
 
 
 def _state(zone: Zone) -> tuple[str, Severity | None]:
-    severity = worst(zone.findings)
+    severity = worst(zone.findings) if zone.findings else None
     if severity is None and not zone.serves:
         return f"· {zone.kind}", None
     if severity is None or severity < Severity.WARNING:

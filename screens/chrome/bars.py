@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from console.commands import Command
 from console.remote.connection import Connection, LinkState, Privilege
+from screens.chrome.lines import Lines
 from screens.safe import content
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def whereabouts(connection: Connection) -> str:
     return address
 
 
-class HostBar(Static):
+class HostBar(Lines):
     """Host, address, user and privilege, mode, link: never out of sight."""
 
     def __init__(self) -> None:
@@ -96,7 +97,7 @@ class HostBar(Static):
         )
 
 
-class ErrorBar(Static):
+class ErrorBar(Lines):
     """The oldest unread error; Esc takes it away, and the next one comes."""
 
     def __init__(self) -> None:
