@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import report, start
+from tests.bench import lists, report, start, texts, wire
 from tests.bench.report import Row
 
 
@@ -15,6 +15,9 @@ def measure(*, quick: bool) -> Iterator[Row]:
     with start.home() as where:
         yield from start.measure(where, 3 if quick else 9)
         yield from start.measure_idle(where, 3 if quick else 10)
+        yield from lists.measure(where, quick=quick)
+        yield from texts.measure(where, quick=quick)
+    yield from wire.measure(2 if quick else 6)
 
 
 def main() -> int:

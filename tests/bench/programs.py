@@ -67,12 +67,12 @@ def data_table(count: str) -> None:
 
 
 def zones(count: str) -> None:
-    """The console on a host with that many zones. `built` is said when they are in memory and the screen is begun."""
+    """The console on a host with that many zones."""
     from console.change.journal import Journal
     from console.dns import desk, examine
     from console.dns.state import Snapshot, Zone, ZoneFile
-    from console.inventory import Inventory, load
-    from screens import zones as screen
+    from console.hosts import connect_to
+    from console.inventory import load
     from screens.app import OpsApp
 
     def zone(n: int) -> Zone:
@@ -86,12 +86,7 @@ def zones(count: str) -> None:
     # The host is left out: what is measured is the screen.
     desk.survey = lambda *_: replace(snapshot, taken=time.time())  # type: ignore[assignment]
     examine.examine = lambda _connection, seen, _today: seen  # type: ignore[assignment]
-    inventory: Inventory = load()
-    from console.hosts import connect_to
-
-    assert screen
-    print("built", flush=True)
-    OpsApp(inventory, connect_to, Journal(), "local").run()
+    OpsApp(load(), connect_to, Journal(), "local").run()
 
 
 def log(rate: str) -> None:

@@ -137,15 +137,19 @@ class PtyMeter:
             size += len(data)
         return Answer(last - started if size else 0.0, size)
 
+    def seen(self, sign: bytes, limit: float = 30.0) -> float:
+        """Waits until the terminal was sent this; when that was, as time.perf_counter() has it."""
+        while sign not in self.raw:
+            over = self.process.poll() is not None or time.perf_counter() > self.began + limit
+            if not self._receive(0.05) and over:
+                raise AssertionError(f"{sign!r} never came:\n{self.raw.decode(errors='replace')}")
+        return self.read_at
+
     def first(self, sign: bytes, limit: float = 30.0) -> float:
         """Seconds from exec until the terminal was sent this; the program is stopped there and then."""
-        while sign not in self.raw:
-            if not self._receive(0.05) and (
-                self.process.poll() is not None or time.perf_counter() > self.began + limit
-            ):
-                raise AssertionError(f"{sign!r} never came:\n{self.raw.decode(errors='replace')}")
+        at = self.seen(sign, limit)
         self.process.send_signal(signal.SIGSTOP)
-        return self.read_at - self.began
+        return at - self.began
 
     def memory(self) -> float:
         """Resident megabytes of the program (proc(5) VmRSS)."""
