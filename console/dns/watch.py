@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from ipaddress import ip_address
 
 from console.dns.ask import TIMEOUT, Answer, Vantage, ask
 from console.dns.namedlog import Follower, LogEvent, follow_script
@@ -240,7 +241,15 @@ def _resolved_there(connection: Connection, names: Sequence[str]) -> dict[str, l
             name = line[1:]
         elif line.split():
             found.setdefault(name, []).append(line.split()[0])
-    return {name: list(dict.fromkeys(addresses)) for name, addresses in found.items()}
+    return {name: _abroad(name, addresses) for name, addresses in found.items()}
+
+
+def _abroad(name: str, addresses: Iterable[str]) -> list[str]:
+    """Each once, without loopback: /etc/hosts gives a machine's own name one, where no name server need listen."""
+    once = dict.fromkeys(addresses)
+    if name.lower() == "localhost":
+        return list(once)
+    return [address for address in once if not ip_address(address.partition("%")[0]).is_loopback]
 
 
 def _resolved_here(name: str, port: int) -> Iterator[Target]:
@@ -249,5 +258,8 @@ def _resolved_here(name: str, port: int) -> Iterator[Target]:
     except (OSError, UnicodeError) as error:
         yield Target(name, "", port, "resolved here", f"No address for {name}: {getattr(error, 'strerror', error)}.")
         return
-    for address in dict.fromkeys(str(answer[4][0]) for answer in answers):
+    found = _abroad(name, (str(answer[4][0]) for answer in answers))
+    if not found:
+        yield Target(name, "", port, "resolved here", f"{name} has a loopback address only (/etc/hosts).")
+    for address in found:
         yield Target(name, address, port, "resolved here")

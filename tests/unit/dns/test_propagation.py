@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
@@ -13,6 +15,7 @@ from console.dns.namedlog import LogEvent, parse_line
 from console.dns.propagation import State, Target, Tracker, may_transfer, notified, summary
 from console.dns.state import Zone
 from console.dns.watch import primary_of, refresh_of, targets, watch
+from console.remote.connection import Connection, Result
 
 ZONE = Zone("a.test", "", "primary", None, 7, 7)
 NS2 = Target("ns2.a.test", "192.0.2.2", 53, "zone data")
@@ -219,6 +222,21 @@ def test_targets_come_from_the_zone_itself_and_say_so() -> None:
     assert "No address for ns.invalid" in found[3].problem
     assert found[4:] == (extra[0],)
     assert (primary_of(TEXT), refresh_of(TEXT)) == ("ns1.a.test", 5400)
+
+
+class Resolver:
+    """A host whose /etc/hosts knows the host itself."""
+
+    def run(self, script: str, args: tuple[str, ...], *, title: str) -> Result:
+        said = b"@ns1.b.test\n127.0.1.1 STREAM ns1.b.test\n192.0.2.9 STREAM\n192.0.2.9 DGRAM\n@localhost\n::1 STREAM\n"
+        return Result(script, args, title, False, "h", said, b"", 0, datetime.now(UTC), 0.0)
+
+
+def test_what_etc_hosts_says_of_the_host_itself_is_no_name_server() -> None:
+    text = zonefile.parse(b"@ SOA ns1.b.test. h 7 1 1 1 1\n NS ns1.b.test.\n NS localhost.\n", "a.test")
+    found = targets(cast(Connection, Resolver()), ZONE, text)
+    assert [each.address for each in found] == ["192.0.2.9", "::1"]
+    assert {each.source for each in found} == {"the host's resolver"}
 
 
 def test_a_watch_with_nothing_to_ask_ends_at_once() -> None:
