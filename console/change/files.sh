@@ -177,7 +177,10 @@ check_file() { # step: the tool's own opinion of the temp file
         emit "$check_step" check "$status" "$text accepts it" "$out"
     else
         why="$text does not accept it"
-        [ "$status" != 124 ] || why="$text did not end within 60 s"
+        case $status in
+        124) why="$text did not end within 60 s" ;;
+        125) why="$text could not be run in $where" ;;
+        esac
         emit "$check_step" check "$status" "$why" "$out"
         return 1
     fi

@@ -166,7 +166,7 @@ take_charge() { # the lock, then the right to begin
 main() {
     birth_of $$
     printf '%s %s %s\n' $$ "$birth" "$boot" >"$tx/id.new.$nonce" && mv -f "$tx/id.new.$nonce" "$tx/id.$nonce" || exit 1
-    for tool in base64 cat chmod cp cut grep head id ln ls mkfifo mv rm sed sort tail timeout tr wc; do
+    for tool in base64 cat chmod cp cut grep head id ln ls mkfifo mv rm sed sort sync tail timeout tr wc; do
         command -v "$tool" >/dev/null || decline "the host lacks $tool"
     done
     digest </dev/null >/dev/null || decline "the host has no tool for sha256"

@@ -31,7 +31,7 @@ finish() { # state, step, reason: the last thing a worker does
     exit 0
 }
 
-sync_file() { # file or directory: on the disk, or fails
+sync_file() { # file or directory: on the disk, or fails. Without sync(1) a file is, to say that there is none
     if [ "$sync_files" = yes ]; then
         sync -- "$1"
     else
