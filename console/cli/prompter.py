@@ -39,11 +39,13 @@ class TtyPrompter:
     def accept_host_key(self, question: HostKeyQuestion) -> bool:
         known = ", ".join(question.other_types)
         suspicion = f"Beware: this host is already known with other key types ({known}).\n" if known else ""
+        note = f"Note: {visible(question.note)}.\n" if question.note else ""
+        file = visible(question.known_hosts)
+        yes = f"Yes adds one line to {file}." if file else "Yes accepts it for now: there is no known_hosts file."
         text = (
             f"{visible(question.host)} ({visible(question.address)}) is not known yet.\n"
             f"It shows this {visible(question.key_type)} key: {visible(question.fingerprint)}\n"
-            f"{suspicion}Compare it with what the host's console prints. "
-            f"Yes adds one line to {visible(question.known_hosts)}.\nIs it the right one? [yes/no] "
+            f"{suspicion}{note}Compare it with what the host's console prints. {yes}\nIs it the right one? [yes/no] "
         )
         return self.confirm(text)
 

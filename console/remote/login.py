@@ -77,6 +77,7 @@ def _ask_host_key(
     seen: HostIdentity, blob: bytes, target: Target, prompter: Prompter, verdict: known_hosts.Verdict
 ) -> HostIdentity:
     path = target.user_known_hosts[0] if target.user_known_hosts else ""
+    authority = "known_hosts trusts an authority for this host, but host certificates cannot be checked here"
     question = HostKeyQuestion(
         host=seen.name,
         address=target.address,
@@ -84,14 +85,15 @@ def _ask_host_key(
         fingerprint=seen.fingerprint,
         known_hosts=path,
         other_types=verdict.other_types,
+        note=authority if verdict.authorities else "",
     )
     if not prompter.accept_host_key(question):
         raise HostKeyUnknown(
             f"the {seen.key_type} key of {seen.name}, {seen.fingerprint}, is not known and not accepted"
         )
     notes = [seen.note] if seen.note else []
-    if verdict.authorities:
-        notes.append("known_hosts trusts an authority for this host, but host certificates cannot be checked here")
+    if question.note:
+        notes.append(question.note)
     if not path:
         notes.append("the key was accepted for now only: there is no file to remember it in")
     else:

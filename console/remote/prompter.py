@@ -38,9 +38,11 @@ class HostKeyQuestion:
     fingerprint: str
     """`SHA256:…` as ssh-keygen -l prints it."""
     known_hosts: str
-    """The file that one line would be appended to."""
+    """The file that one line would be appended to; empty: it would be accepted for now only."""
     other_types: tuple[str, ...] = ()
     """Key types we do know of this host: a reason for suspicion."""
+    note: str = ""
+    """What else to know before answering, one sentence without its full stop."""
 
 
 class Prompter(Protocol):

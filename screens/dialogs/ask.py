@@ -93,9 +93,11 @@ class AskHostKey(ModalScreen[bool]):
                         content(f"Keys of other types are known for it: {known}. Be suspicious."),
                     )
                 )
-            yield Static(
-                content(f"Compare it with the host's console. If it is right, one line goes to {question.known_hosts}.")
-            )
+            if question.note:
+                yield Static(Content.assemble(("▲ ", "$text-warning"), content(f"{question.note}.")))
+            file = question.known_hosts
+            then = f"one line goes to {file}" if file else "it is accepted for now: there is no known_hosts file"
+            yield Static(content(f"Compare it with the host's console. If it is right, {then}."))
             line = Input(placeholder="type yes to accept", compact=True)
             line.cursor_blink = False
             yield line

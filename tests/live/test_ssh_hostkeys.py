@@ -119,6 +119,20 @@ async def test_the_screen_shows_the_fingerprint_and_yes_connects(lab: Lab, clien
     assert client.known_hosts.read_bytes().count(b"\n") == 1
 
 
+async def test_an_authority_that_cannot_be_checked_is_told_before_the_answer(
+    client: Client, tmp_path: Path, other_key: str
+) -> None:
+    client.known_hosts.write_text(f"@cert-authority * {other_key}\n")
+    told = "host certificates cannot be checked here"
+    ran = Cli(client, tmp_path / "home").start("zone", "list", "lab-opsfree", answers={"[yes/no]": "no"}).end()  # type: ignore[arg-type]
+    assert ran.status == 3
+    assert told in ran.asked
+    async with console(client, tmp_path, "opsfree", dialogs=True) as screen:  # type: ignore[arg-type]
+        await screen.until_on("AskHostKey")
+        await screen.until(lambda: told in " ".join(screen.text.replace("│", " ").split()), "the note")
+        await screen.press("escape")
+
+
 @pytest.mark.parametrize("answer", ["no", "y", ""])
 async def test_the_screen_takes_only_yes_for_a_yes(lab: Lab, client: Client, tmp_path: Path, answer: str) -> None:
     client.known_hosts.write_bytes(b"")
