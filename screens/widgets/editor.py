@@ -85,10 +85,6 @@ class CodeEditor(TextArea):
         highlighter: Highlighter | None = None,
         looks: Mapping[str, str] | None = None,
         read_only: bool = False,
-        name: str | None = None,
-        id: str | None = None,  # noqa: A002 - Textual's own name for it
-        classes: str | None = None,
-        disabled: bool = False,
     ) -> None:
         self._highlighter = highlighter
         self._looks = dict(looks or {})
@@ -98,23 +94,22 @@ class CodeEditor(TextArea):
         self._marks: dict[int, tuple[Finding, ...]] = {}
         self._saved: list[str] = [""]
         self._sought = ""
+        self._height = 0
         self._wanted_read_only = read_only
         self.refusal = ""
         """Why this text cannot be edited here; empty when it can."""
-        super().__init__(
-            soft_wrap=False,
-            show_line_numbers=True,
-            tab_behavior="indent",
-            read_only=read_only,
-            name=name,
-            id=id,
-            classes=classes,
-            disabled=disabled,
-        )
+        super().__init__(soft_wrap=False, show_line_numbers=True, tab_behavior="indent", read_only=read_only)
         self.set_reactive(TextArea.indent_width, TAB_STOP)
         self.set_reactive(TextArea.cursor_blink, False)
         self.indent_type = "tabs"
         self.load(content)
+
+    def on_resize(self) -> None:
+        """A view that gets lower, such as for an error under it, keeps the cursor's line if it showed it."""
+        row, top = self.cursor_location[0], round(self.scroll_y)
+        if top + self.size.height <= row < top + self._height:
+            self.call_after_refresh(self.scroll_cursor_visible)
+        self._height = self.size.height
 
     # -- the text
 

@@ -322,3 +322,19 @@ async def test_a_key_draws_only_the_line_it_changed() -> None:
         counting.lines = 0
         await pilot.press("x", "y", "z")
         assert counting.lines <= 6
+
+
+async def test_the_cursor_stays_in_a_view_that_gets_lower() -> None:
+    """Not so when the user had looked away from it."""
+    app = EditorApp("".join(f"line{number}\n" for number in range(60)))
+    async with app.run_test(size=(40, 20)) as pilot:
+        app.editor.move_cursor((59, 0))
+        await pilot.pause()
+        await pilot.resize_terminal(40, 12)
+        await pilot.pause()
+        assert "line59" in "\n".join(lines(app))
+        app.editor.scroll_to(y=10, animate=False)
+        await pilot.pause()
+        await pilot.resize_terminal(40, 8)
+        await pilot.pause()
+        assert lines(app)[0].split() == ["11", "line10"]
