@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import threading
 from argparse import Namespace
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from console.cli.zone_look import text_of
 from console.dns import check as checks
 from console.dns import desk
 from console.dns.changes import NothingToDo, PlanRefused
+from console.dns.namedlog import Kind
 from console.dns.propagation import State, Update
 from console.dns.watch import DEADLINE
 from console.findings import Finding
@@ -137,9 +139,11 @@ def _change(work: Work, text: desk.Opened, edited: bytes | None, findings: Seque
 
 def _listener(work: Work, plan: Plan, post: Post, settled: threading.Event) -> desk.Listener:
     here = work.here
+    file = posixpath.basename(work.zone.file.path) if work.zone.file else work.zone.name
 
     def step_log(event: LogEvent) -> None:
-        if event.zone == work.zone.name:
+        # Of a line that it does not understand named tells the file, not the zone.
+        if event.zone == work.zone.name or (event.kind is Kind.ZONE_ERROR and f"{file}:" in event.detail):
             work.log.append(event.text)
             post(lambda: here.out.line(f"      log  {event.text}", "dim"))
 

@@ -415,6 +415,8 @@ def test_a_broken_zone_that_is_forced_is_rolled_back(
     status, out, _ = run("zone", "put", "sandbox", "example.net", "--file", new, "--yes", "--force")
     assert status == 1, out
     assert "▲ rolled back: " in out
+    assert "log  dns_rdata_fromtext: " in out
+    assert "near '192.0.2.800': bad dotted quad" in out
     assert zone_file(box).read_bytes() == before
     assert served(box) == SERIAL
 
