@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -322,13 +322,3 @@ def _same(left: str, right: str) -> bool:
         return ipaddress.ip_address(left) == ipaddress.ip_address(right)
     except ValueError:
         return False
-
-
-def summary(updates: Iterable[Update]) -> Iterator[tuple[State, int]]:
-    """Final states and how many targets ended in each, the worst last."""
-    counts: dict[State, int] = {}
-    for update in updates:
-        if update.final and update.target is not None:
-            counts[update.state] = counts.get(update.state, 0) + 1
-    order = list(State)
-    return iter(sorted(counts.items(), key=lambda item: (item[0] is not State.FOLLOWED, order.index(item[0]))))

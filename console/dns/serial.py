@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import Enum
 
 SPACE = 1 << 32
@@ -135,8 +135,3 @@ def repair(served: int, target: int) -> tuple[int, ...]:
         return (target,)
     middle = add(served, HALF - 1) or add(served, HALF - 2)
     return (middle, *repair(middle, target))
-
-
-def utc(now: float) -> datetime:
-    """Unix time as the aware datetime that the functions here want."""
-    return datetime.fromtimestamp(now, UTC)

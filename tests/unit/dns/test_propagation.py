@@ -12,7 +12,7 @@ import pytest
 from console.dns import zonefile
 from console.dns.ask import Answer
 from console.dns.namedlog import LogEvent, parse_line
-from console.dns.propagation import State, Target, Tracker, may_transfer, notified, summary
+from console.dns.propagation import State, Target, Tracker, may_transfer, notified
 from console.dns.state import Zone
 from console.dns.watch import primary_of, refresh_of, targets, watch
 from console.remote.connection import Connection, Result
@@ -58,7 +58,6 @@ def test_the_new_serial_is_the_end_of_it() -> None:
     assert "the host" in third.text
     assert core.done
     assert core.finish(9.0) == []
-    assert list(summary([second, third])) == [(State.FOLLOWED, 2)]
 
 
 def test_a_higher_serial_is_ahead_also_around_the_wrap() -> None:

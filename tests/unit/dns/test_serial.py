@@ -177,4 +177,3 @@ def test_dates() -> None:
     assert serial.date_of(2026112301) == date(2026, 11, 23)
     assert serial.date_of(2026113101) is None
     assert serial.date_of(20261123) is None
-    assert serial.utc(0) == datetime(1970, 1, 1, tzinfo=UTC)
