@@ -13,7 +13,7 @@ from console.hosts import dns_view
 from console.inventory import Host
 from console.remote.link import PromptSocket, open_socket
 from tests.live.lab import Lab
-from tests.live.reaching import median, reach
+from tests.live.reaching import reach
 
 RTT = 0.1
 """Seconds."""
@@ -63,9 +63,12 @@ def _carry(source: socket.socket, sink: socket.socket) -> None:
         threading.Thread(target=work, daemon=True).start()
 
 
-def trips(work: Callable[[], object], fast: Callable[[], object]) -> float:
-    """Round trips that `work` took: its time on the slow line beyond that of `fast`, the same without it."""
-    return (_timed(work) - _timed(fast)) / RTT
+def trips(work: Callable[[], object], fast: Callable[[], object], times: int = 3) -> float:
+    """Round trips that `work` took: its time on the slow line beyond that of `fast`, the same without it.
+
+    The best of several, as a busy machine only ever adds.
+    """
+    return (min(_timed(work) for _ in range(times)) - min(_timed(fast) for _ in range(times))) / RTT
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -85,13 +88,13 @@ def test_round_trips(lab: Lab) -> None:
         with reach(lab, "opsfree", **way):
             pass
 
-    connect = trips(lambda: connected(open_tcp=slow_line), connected)
-    first = trips(lambda: first_data(open_tcp=slow_line), first_data)
+    connect = trips(lambda: connected(open_tcp=slow_line), connected, 2)
+    first = trips(lambda: first_data(open_tcp=slow_line), first_data, 2)
     with reach(lab, "opsfree", open_tcp=slow_line) as slow, reach(lab, "opsfree") as quick:
-        run = median([trips(lambda: slow.run(":"), lambda: quick.run(":")) for _ in range(3)])
-        rooted = median([trips(lambda: slow.run(":", sudo=True), lambda: quick.run(":", sudo=True)) for _ in range(3)])
+        run = trips(lambda: slow.run(":"), lambda: quick.run(":"))
+        rooted = trips(lambda: slow.run(":", sudo=True), lambda: quick.run(":", sudo=True))
         fed = b"x" * 100_000
-        given = median([trips(lambda: slow.run("cat >&2", stdin=fed), lambda: quick.run(":")) for _ in range(3)])
+        given = trips(lambda: slow.run("cat >&2", stdin=fed), lambda: quick.run(":"))
         seen = desk.survey(quick, view)
         again = trips(lambda: desk.survey(slow, view, seen), lambda: desk.survey(quick, view, seen))
     print(
