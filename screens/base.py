@@ -45,7 +45,9 @@ class Commanded:
     SCOPE: ClassVar[str] = "app"
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        cls.BINDINGS = bindings(cls.SCOPE)  # type: ignore[misc, attr-defined, unused-ignore]
+        # Textual adds the bindings of base classes: only what names its scope has any.
+        own = bindings(cls.SCOPE) if "SCOPE" in vars(cls) else []
+        cls.BINDINGS = own  # type: ignore[misc, attr-defined, unused-ignore]
         super().__init_subclass__(**arguments)
 
     @property
