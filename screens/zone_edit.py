@@ -60,6 +60,8 @@ class ZoneEditScreen(OpsScreen):
         self.checking = False
         self.outside: bytes | None = None
         """A text too large for the editor, as $EDITOR left it."""
+        self._judged: bytes | None = None
+        """The text that named-checkzone's shown verdict is about; None when the findings are of our rules alone."""
         self._lint_timer: Timer | None = None
         self._check_timer: Timer | None = None
 
@@ -165,6 +167,7 @@ class ZoneEditScreen(OpsScreen):
         """A verdict on a text; one that is not the present text any more is dropped."""
         if self.is_attached and text == self.text:
             self.checked = checked
+            self._judged = text
             self._show(checked.findings)
             if self.query_one(CanonicalPane).display:
                 self._compile(self.query_one(CanonicalPane).show)
@@ -179,10 +182,12 @@ class ZoneEditScreen(OpsScreen):
             if timer is not None:
                 timer.stop()
         self._lint_timer = self.set_timer(LINT_AFTER, self._lint)
-        self._check_timer = self.set_timer(CHECK_AFTER, self.do_check)
+        self._check_timer = self.set_timer(CHECK_AFTER, self._check_again)
 
     def _lint(self) -> None:
         text, zone = self.text, self.zone
+        if text == self._judged:
+            return
 
         def work() -> tuple[Finding, ...]:
             from console.dns import check
@@ -192,9 +197,15 @@ class ZoneEditScreen(OpsScreen):
         def done(findings: tuple[Finding, ...]) -> None:
             if text == self.text:
                 own = tuple(finding for finding in self.findings if finding.id == "named")
+                self._judged = None
                 self._show(findings + own)
 
         jobs.start(self.app, "lint", work, done, self.ops.explain)
+
+    def _check_again(self) -> None:
+        """Once the keys rest; not for a text that was only put in by us and is judged already."""
+        if self.text != self._judged:
+            self.do_check()
 
     def do_check(self) -> None:
         """Asks the host's own checker about the text as it now stands."""

@@ -30,3 +30,6 @@ class Lines(Static):
         grown = fits is None or fits != self._fits
         self._shown, self._fits = content, fits
         super().update(content, layout=layout and grown)
+        if self.is_attached:
+            # Now, not when this widget is idle: so it is in the same frame as what it is about.
+            self._check_refresh()
