@@ -90,8 +90,7 @@ def parse(records: int, rounds: int) -> Parse:
             assert ours["records"] >= records, ours
             theirs = _processor([checker, "-i", "local", ORIGIN, str(path)]) if checker else 0.0
             found.append(Parse(ours["parse"], ours["lint"], theirs))
-    middle = sorted(found, key=lambda one: one.parse / (one.named or 1))[len(found) // 2]
-    return middle
+    return sorted(found, key=lambda one: one.parse / (one.named or 1))[len(found) // 2]
 
 
 def _processor(argv: list[str]) -> float:
@@ -109,7 +108,8 @@ def measure(where: Home, *, quick: bool) -> Iterator[Row]:
     yield _key(f"editor, {LINES:,} lines: key that scrolls", scrolled, "TextArea 57 ms, 15.8 KB")
     for rate in (0,) if quick else (0, 100_000):
         found = follow(where, rate, 3 if quick else 8)
-        told = f"{found.rate:,} lines/s, key {found.median:.0f} ms, p95 {found.p95:.0f} ms, {found.traffic / 1000:.0f} kB/s"
+        keyed = f"key {found.median:.0f} ms, p95 {found.p95:.0f} ms"
+        told = f"{found.rate:,} lines/s, {keyed}, {found.traffic / 1000:.0f} kB/s"
         # A producer with a rate is late on a busy machine: it is not the view that is slow then.
         enough = found.rate >= (RECORDS if rate == 0 else 0.9 * rate)
         name = "log follow, as fast as it is taken" if rate == 0 else f"log follow, {rate:,} lines/s"
