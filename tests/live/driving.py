@@ -160,7 +160,7 @@ class Cli:
         started.listen({"password": password} | (answers or {}))
         return started
 
-    def put(self, zone: str, text: bytes, *more: str, user: str = "root", stdin: bool = True) -> Ran:
+    def put(self, zone: str, text: bytes, *more: str, user: str = "root") -> Ran:
         """`zone put … --yes --json` of this text."""
         return self("zone", "put", f"lab-{user}", zone, "--file", "-", "--yes", "--json", *more, stdin=text)
 
