@@ -72,7 +72,7 @@ class Desk:
     async def type(self, text: str) -> None:
         await self.press(*text)
 
-    async def until(self, seen: Callable[[], bool], limit: float = 8.0) -> None:
+    async def until(self, seen: Callable[[], bool], limit: float = 20.0) -> None:
         """Waits until it is so; the test fails with the screen in its message when it never is."""
         end = time.monotonic() + limit
         while not seen():
@@ -81,7 +81,7 @@ class Desk:
             await asyncio.sleep(0.01)
             await self.pilot.pause()
 
-    async def sees(self, *words: str, limit: float = 8.0) -> None:
+    async def sees(self, *words: str, limit: float = 20.0) -> None:
         """Waits until all the words are on the screen; where lines are wrapped does not matter."""
         wanted = [" ".join(word.split()) for word in words]
         await self.until(lambda: all(word in self.words for word in wanted), limit)

@@ -84,7 +84,7 @@ async def test_esc_in_a_filter_puts_back_what_was(place: Path) -> None:
         await here.until(lambda: "shop.example" not in here.text.partition("─")[0])
 
 
-async def test_a_table_cell_that_names_the_mode_follows_it(place: Path) -> None:
+async def test_the_host_bar_names_the_mode(place: Path) -> None:
     async with desk(place) as here:
         await here.zones()
         await here.press("A")

@@ -67,6 +67,7 @@ class Clock(datetime):
 def _one_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Wherever a time of day comes from, it is NOW, in UTC."""
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     time.tzset()
     for module in ("console.dns.desk", "console.dns.check", "screens.zones"):
         monkeypatch.setattr(f"{module}.datetime", Clock)
@@ -203,6 +204,7 @@ async def command_line(here: Desk) -> None:
 async def palette(here: Desk) -> None:
     await here.press("ctrl+p")
     await here.sees("Hosts (hosts)")
+    await here.until(lambda: not any(worker.is_running for worker in here.app.workers))
 
 
 async def journal(here: Desk) -> None:
