@@ -86,6 +86,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("zones.compare", ("c",), "Compare", "Ask every name server of this zone for its serial."),
     Command("zones.bump", ("b",), "Bump", "Raise this zone's serial and see every secondary follow.", Kind.CHANGE, cli="zone bump HOST ZONE"),
     Command("zones.reload", ("L",), "Reload", "Have named load this zone's file, and prove that it did.", Kind.CHANGE, footer=False),
+    Command("zones.sync", ("S",), "Sync", "Have named write a dynamic zone's journal into its file, so that it can be edited.", Kind.CHANGE, footer=False),
     Command("zones.thaw", ("T",), "Thaw", "Let a frozen dynamic zone take updates again.", Kind.CHANGE, footer=False),
     Command("zones.watch", ("w",), "Watch", "Follow named's log: NOTIFY, transfers, refusals.", cli="zone watch HOST [ZONE]"),
     Command("zones.sort", ("s",), "Sort", "Sort by the next column; again turns it round.", footer=False),

@@ -72,7 +72,7 @@ def run_plan(screen: OpsScreen, zone: Zone, plan: Plan, done: Callable[[Outcome 
 
 
 def plan_and_run(screen: OpsScreen, zone: Zone, what: str, done: Callable[[], None]) -> None:
-    """Bump, reload or thaw one zone of the list."""
+    """Bump, reload, sync or thaw one zone of the list."""
     session, app = screen.session, screen.ops
     if session is None or session.zones is None:
         return
@@ -81,6 +81,8 @@ def plan_and_run(screen: OpsScreen, zone: Zone, what: str, done: Callable[[], No
     def work() -> Plan:
         if what == "reload":
             return changes.plan_reload(snapshot, zone)
+        if what == "sync":
+            return changes.plan_sync(snapshot, zone)
         if what == "thaw":
             return changes.plan_thaw(snapshot, zone)
         opened = desk.open_zone(session.connection, snapshot, zone)

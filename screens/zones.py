@@ -218,7 +218,7 @@ class ZonesScreen(OpsScreen):
     # What can be done
 
     def reason_against(self, command: Command) -> str:
-        if command.scope == "zones" and command.verb in ("open", "compare", "bump", "reload", "thaw"):
+        if command.scope == "zones" and command.verb in ("open", "compare", "bump", "reload", "sync", "thaw"):
             zone = self.chosen
             if zone is None:
                 return "No zone is chosen."
@@ -226,6 +226,8 @@ class ZonesScreen(OpsScreen):
                 return f"{zone.name} has no text to read: {zone.file.problem if zone.file else 'no file'}."
             if command.verb in ("bump", "reload") and not zone.editable:
                 return f"{zone.name} is a {zone.kind} zone here: its primary decides."
+            if command.verb == "sync" and not zone.dynamic:
+                return f"{zone.name} is not dynamic: its file is complete."
             if command.verb == "thaw" and not zone.frozen:
                 return f"{zone.name} is not frozen."
         if command.id == "zones.watch" and (self.session is None or self.session.zones is None):
@@ -291,6 +293,9 @@ class ZonesScreen(OpsScreen):
 
     def do_reload(self) -> None:
         self._plan("reload")
+
+    def do_sync(self) -> None:
+        self._plan("sync")
 
     def do_thaw(self) -> None:
         self._plan("thaw")
