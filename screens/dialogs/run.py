@@ -95,6 +95,7 @@ class RunDialog(OpsDialog):
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one(VerticalScroll).focus()
+        self.query_one(VerticalScroll).anchor()
         self.draw()
 
     # What happens; called on the UI loop
@@ -164,11 +165,7 @@ class RunDialog(OpsDialog):
         lines.extend(content(f"· {note}").stylize("dim") for note in self.notes)
         if self.finished:
             lines.append(Content.styled("Done. Esc closes.", "bold"))
-        reading = self.query_one(VerticalScroll)
-        at_end = reading.scroll_y >= reading.max_scroll_y
         self.query_one(".course", Static).update(Content("\n").join(lines))
-        if at_end:
-            self.call_after_refresh(reading.scroll_end, animate=False)
 
     # Commands
 

@@ -265,7 +265,7 @@ async def running(here: Desk) -> None:
     for event in events():
         run.step(event)
     run.logged(logged(LOG[0]))
-    await here.pilot.pause()
+    await here.sees("on the host; it finishes there", "05:15:01 received")
 
 
 async def saved(here: Desk) -> None:
@@ -280,7 +280,7 @@ async def saved(here: Desk) -> None:
     run.ended(Outcome(State.APPLIED, TRANSACTION, "every step was done and seen", duration=0.5))
     run.update_server(followed(NS1, 0.0))
     run.update_server(followed(NS2, 3.1))
-    await here.pilot.pause()
+    await here.until(lambda: here.text.count("05:15:03") == 3 and "203.0.113.9" in here.text)
 
 
 async def all_followed(here: Desk) -> None:
@@ -289,7 +289,7 @@ async def all_followed(here: Desk) -> None:
     assert isinstance(run, RunDialog)
     run.update_server(followed(NS3, 4.2))
     run.finish()
-    await here.pilot.pause()
+    await here.sees("Done. Esc closes.")
 
 
 async def one_lags(here: Desk) -> None:
@@ -299,7 +299,7 @@ async def one_lags(here: Desk) -> None:
     why = "It still serves 2026110201 (asked from the host): it was not notified, and asks by itself every 4 hours."
     run.update_server(Update(NS3, Standing.NOT_NOTIFIED, why, serial=2026110201, final=True, at=30.0))
     run.finish()
-    await here.pilot.pause()
+    await here.sees("Done. Esc closes.")
 
 
 async def rolled_back(here: Desk) -> None:
@@ -310,7 +310,7 @@ async def rolled_back(here: Desk) -> None:
         run.step(event)
     run.ended(Outcome(State.ROLLED_BACK, TRANSACTION, "not served; the old state is back", duration=0.9))
     run.finish()
-    await here.pilot.pause()
+    await here.sees("Done. Esc closes.")
 
 
 async def lost(here: Desk) -> None:
@@ -320,7 +320,7 @@ async def lost(here: Desk) -> None:
     run.step(events()[0])
     run.ended(Outcome(State.UNKNOWN, TRANSACTION, "the link went while the host was at work", duration=8.0))
     run.finish()
-    await here.pilot.pause()
+    await here.sees("Done. Esc closes.")
 
 
 async def conflict(here: Desk) -> None:

@@ -293,7 +293,7 @@ def test_a_tour(tmux: Callable[..., Tmux], place: Path, env: dict[str, str]) -> 
     terminal.keys("Escape")
     terminal.sees("as on the host")
     terminal.keys("Escape")
-    terminal.sees("Name servers")
+    terminal.sees("partner.example")
     terminal.keys("q")
     left = terminal.sees("left with 0")
     assert "Name servers" not in left
