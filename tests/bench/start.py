@@ -125,8 +125,8 @@ def measure(where: Home, rounds: int) -> Iterator[Row]:
     for name, title in (("hosts", "opsconsole"), ("sandbox", "opsconsole sandbox"), ("module", "-m console sandbox")):
         wall = statistics.median(ours.frame / hello.frame for ours, hello in zip(found[name], bare, strict=True))
         cpu = statistics.median(ours.cpu / hello.cpu for ours, hello in zip(found[name], bare, strict=True))
-        told = f"{wall:.2f} × ({_ms(s.frame for s in found[name])}), cpu {cpu:.2f} ×"
-        yield Row(f"first frame, `{title}`", "≤ 1.3 × hello", told, anchor_of, min(wall, cpu) <= 1.3)
+        told = f"cpu {cpu:.2f} ×, clock {wall:.2f} × ({_ms(s.frame for s in found[name])})"
+        yield Row(f"first frame, `{title}`", "≤ 1.3 × hello (cpu)", told, anchor_of, cpu <= 1.3)
     for name, title in (("sandbox", "opsconsole sandbox"), ("module", "-m console sandbox")):
         median = statistics.median(each.line for each in found[name])
         anchor_of = f"python -c {_ms(s.line for s in found['python'])}"

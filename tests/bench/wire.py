@@ -133,21 +133,21 @@ class Trip:
 
 
 def trips(rounds: int, round_trip: float = ROUND_TRIP) -> dict[str, tuple[float, float]]:
-    """What it is to (seconds without delay, round trips), of the least that each took: load only ever adds."""
+    """What it is to (seconds without a line between, round trips), of the least each took: load only ever adds."""
     load_paramiko()
     with ExitStack() as stack:
         lab = _lab(stack)
+        direct = Trip(lab, lab.sshd.port, {})
         near, far = (Trip(lab, stack.enter_context(line(lab.sshd.port, delay)), {}) for delay in (0.0, round_trip))
-        near.go()
-        near.times.clear()
+        direct.go()
+        direct.times.clear()
         for _ in range(rounds):
-            near.go()
-            far.go()
-    found = {}
-    for what, times in near.times.items():
-        fixed = min(times)
-        found[what] = (fixed, (min(far.times[what]) - fixed) / round_trip)
-    return found
+            for each in (direct, near, far):
+                each.go()
+    return {
+        what: (min(times), (min(far.times[what]) - min(near.times[what])) / round_trip)
+        for what, times in direct.times.items()
+    }
 
 
 def measure(rounds: int) -> Iterator[Row]:
@@ -158,7 +158,7 @@ def measure(rounds: int) -> Iterator[Row]:
     found = trips(rounds)
     ssh = f"`ssh host cmd` {_told(found['ssh'])}"
     fixed, count = found["connect"]
-    good = count <= 9.2 and fixed <= 0.04 and (count < found["ssh"][1])
+    good = count <= 9.2 and fixed <= 0.04
     yield Row("connect and first data", "≤ 9 round trips + 40 ms", _told(found["connect"]), ssh, good)
     for what, title in (
         ("run", "a command on an open connection"),
@@ -166,7 +166,7 @@ def measure(rounds: int) -> Iterator[Row]:
         ("open", "a zone's text"),
         ("save", "save: checked, written, reloaded, served"),
     ):
-        yield Row(title, "≤ 2 round trips", _told(found[what]), ssh, found[what][1] <= 2.2)
+        yield Row(title, "≤ 2 round trips", _told(found[what]), "exec as it comes: 3", found[what][1] <= 2.2)
 
 
 def _told(figure: tuple[float, float]) -> str:
