@@ -408,8 +408,12 @@ ON_SANDBOX: dict[str, Scene] = {
 def at(app: OpsApp, scene: Scene) -> Callable[[Any], Any]:
     async def go(pilot: Any) -> None:
         await pilot.pause()
-        await scene(Desk(app, pilot, BOX))
-        await pilot.pause()
+        here = Desk(app, pilot, BOX)
+        await scene(here)
+        before = ""
+        while before != here.text:  # layout settles in passes
+            before = here.text
+            await pilot.pause(0.2)
 
     return go
 
