@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ def modules(out: str, *words: str) -> None:
         if not Path(out).exists() and not self._batch_count:
             Path(out).write_text(json.dumps(sorted(sys.modules)))
 
-    App._display = display  # type: ignore[method-assign]
+    App._display = display  # type: ignore[assignment, method-assign]
     main(list(words))
 
 
@@ -84,7 +84,7 @@ def zones(count: str) -> None:
     made = tuple(map(zone, range(int(count))))
     snapshot = Snapshot("box", made, "/var/cache/bind", "BIND 9.18", True, (), None, {}, 0.0)
     # The host is left out: what is measured is the screen.
-    desk.survey = lambda *_: replace(snapshot, taken=time.time())  # type: ignore[assignment]
+    desk.survey = lambda *_: replace(snapshot, taken=time.time())
     examine.examine = lambda _connection, seen, _today: seen  # type: ignore[assignment]
     OpsApp(load(), connect_to, Journal(), "local").run()
 
@@ -148,7 +148,7 @@ def parse_zone(path: str, origin: str) -> None:
     print(json.dumps(said | {"findings": len(findings)}))
 
 
-PROGRAMS = {
+PROGRAMS: dict[str, Callable[..., None]] = {
     "hello": hello,
     "modules": modules,
     "data_table": data_table,
