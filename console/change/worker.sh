@@ -176,7 +176,7 @@ probe() { # step, phase, what, seconds, token of the script, tokens of its argum
         pause "$wait_for"
         case $wait_for in 0.1) wait_for=0.2 ;; 0.2) wait_for=0.5 ;; *) wait_for=1 ;; esac
     done
-    if [ "$status" = 2 ]; then why="it will not be: $what"; else why="not seen within $probe_seconds s: $what"; fi
+    if [ "$status" = 2 ]; then why="not reached: $what"; else why="not seen within $probe_seconds s: $what"; fi
     emit "$probe_step" "$phase" "$status" "$why" "$out"
     return 1
 }

@@ -28,9 +28,9 @@ MAX_EDITED = 256 * 1024
 SIGNS = {
     Severity.INFO: ("i", "muted"),
     Severity.NOTICE: ("•", "notice"),
-    Severity.WARNING: ("!", "warning"),
-    Severity.ERROR: ("✗", "error"),
-    Severity.CRITICAL: ("✗", "error"),
+    Severity.WARNING: ("▲", "warning"),
+    Severity.ERROR: ("✖", "error"),
+    Severity.CRITICAL: ("✖", "error"),
 }
 """The glyph in the gutter and its style."""
 

@@ -164,8 +164,8 @@ async def test_marks_show_in_the_gutter_and_move_with_their_lines() -> None:
         editor = app.editor
         editor.set_marks([finding(5), finding(6, Severity.WARNING, "odd \x1b[2J"), finding(6), finding(0)])
         await pilot.pause()
-        assert lines(app)[4].startswith("✗5 ")
-        assert lines(app)[5].startswith("✗6 ")
+        assert lines(app)[4].startswith("✖5 ")
+        assert lines(app)[5].startswith("✖6 ")
         assert editor.note == ""
         await pilot.press("f8")
         assert editor.cursor_location == (4, 0)

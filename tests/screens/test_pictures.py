@@ -161,7 +161,7 @@ def events(*last: StepEvent) -> list[StepEvent]:
 
 SEEN = StepEvent(1, "verify", "seen: zone example.net is served with serial 2026112301", b"name: example.net", 0, 0.4)
 BACK = (
-    StepEvent(1, "verify", "it will not be: zone example.net is served with serial 2026112301", b"not loaded", 2, 0.4),
+    StepEvent(1, "verify", "not reached: zone example.net is served with serial 2026112301", b"not loaded", 2, 0.4),
     StepEvent(0, "undo", f"{FILE} is as it was before", at=0.5),
     StepEvent(1, "undo", "rndc ended", b"zone reload queued\n", 0, 0.6),
     StepEvent(1, "undo-verify", "seen: zone example.net is served as before", b"", 0, 0.8),
