@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
@@ -68,7 +68,21 @@ class OpsApp(LeanOutput):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"hosts": hosts_screen, "journal": journal_screen}
     DEFAULT_MODE = "hosts"
 
-    def __init__(self, inventory: Inventory, connect: Connect, journal: Journal, host: str = "") -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        connect: Connect,
+        journal: Journal | None = None,
+        host: str = "",
+        *,
+        whole_inventory: Callable[[], Inventory] | None = None,
+    ) -> None:
+        """
+        Args:
+            inventory: what `host` is looked up in.
+            journal: the user's own unless given; opened when it is first needed, which is after the first frame.
+            whole_inventory: gives all hosts, asked after the first frame; None: `inventory` is all.
+        """
         if host:
             self.DEFAULT_MODE = "zones 1"  # type: ignore[misc]  # Textual reads it from the instance
         super().__init__()
@@ -77,7 +91,8 @@ class OpsApp(LeanOutput):
             raise ValueError("; ".join(problems))
         self.inventory = inventory
         self.connect_to = connect
-        self.journal = journal
+        self.whole_inventory = whole_inventory
+        self._journal = journal
         self.session: Session | None = None
         self.errors: list[str] = []
         self.texts: list[OpsScreen] = []
@@ -88,12 +103,20 @@ class OpsApp(LeanOutput):
         if host:
             self._begin_session(inventory.find(host))
 
+    @cached_property
+    def journal(self) -> Journal:
+        from console.change.journal import Journal
+
+        return self._journal or Journal()
+
     # Start and end
 
     def on_mount(self) -> None:
         super().on_mount()
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop_handles(number)
+        if self.whole_inventory is not None:
+            self.after_frame(self._know_all_hosts)
         self.after_frame(self._tell_open_transactions)
         self.set_interval(LINK_LOOK, self._look_at_link)
 
@@ -106,6 +129,10 @@ class OpsApp(LeanOutput):
     def on_unmount(self) -> None:
         if self.session is not None:
             self.session.connection.close()
+
+    def _know_all_hosts(self) -> None:
+        if self.whole_inventory is not None:
+            self.inventory = self.whole_inventory()
 
     def _tell_open_transactions(self) -> None:
         open_ones = self.journal.open_transactions()
@@ -318,10 +345,12 @@ class OpsApp(LeanOutput):
 
 def run(host: str = "") -> int:
     """Opens the console; the process's exit status."""
-    from console.change.journal import Journal
     from console.hosts import connect_to, inventory
+    from console.inventory import load
 
-    app = OpsApp(inventory(), connect_to, Journal(), host)
+    # Where a host is named, reading ssh_config for all aliases can wait until it is on the screen.
+    known, rest = (load(), inventory) if host else (inventory(), None)
+    app = OpsApp(known, connect_to, host=host, whole_inventory=rest)
     app.after_frame(_collect_garbage)
     return app.run(mouse=True) or 0
 

@@ -83,6 +83,8 @@ class RunDialog(OpsDialog):
         self.servers: dict[Target, Update | None] = {}
         self.said_of: dict[str, LogEvent] = {}
         """The last line of the log about each peer's address."""
+        self._long = False
+        """The text is longer than the view."""
         self.lines: list[str] = []
         """Of named's log, as it wrote them."""
 
@@ -94,8 +96,9 @@ class RunDialog(OpsDialog):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one(VerticalScroll).focus()
-        self.query_one(VerticalScroll).anchor()
+        scroll = self.query_one(VerticalScroll)
+        scroll.focus()
+        self.watch(scroll, "virtual_size", self._keep_end, init=False)
         self.draw()
 
     # What happens; called on the UI loop
@@ -166,6 +169,13 @@ class RunDialog(OpsDialog):
         if self.finished:
             lines.append(Content.styled("Done. Esc closes.", "bold"))
         self.query_one(".course", Static).update(Content("\n").join(lines))
+
+    def _keep_end(self) -> None:
+        """Once the text is longer than the view, what came last stays in view until the user scrolls."""
+        scroll = self.query_one(VerticalScroll)
+        if scroll.max_scroll_y > 0 and not self._long:
+            self._long = True
+            scroll.anchor()
 
     # Commands
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from tests.bench import lists, report, start, texts, wire
 from tests.bench.report import Row
 
+TOP = Path(__file__).parents[2]
+
 
 def measure(*, quick: bool) -> Iterator[Row]:
     with start.home() as where:
@@ -23,7 +25,7 @@ def measure(*, quick: bool) -> Iterator[Row]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: less than a minute, rougher figures")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table into this page, between its marks")
+    parser.add_argument("--write", action="store_true", help="put the figures into README.md and docs/bench.md")
     wanted = parser.parse_args()
     told = report.conditions()
     rows = []
@@ -32,7 +34,8 @@ def main() -> int:
         sys.stderr.write(f"{row.verdict} {row.what}: {row.measured}\n")
     print(f"{report.table(rows)}\n\n{told}; load at the end {report.conditions().rpartition('load ')[2]}")
     if wanted.write:
-        report.write(wanted.write, report.markdown(rows, told))
+        report.write(TOP / "README.md", report.headlines(rows, told))
+        report.write(TOP / "docs" / "bench.md", report.markdown(rows, told))
     return 0
 
 

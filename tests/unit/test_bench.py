@@ -111,6 +111,8 @@ def test_a_miss_is_told_as_one(tmp_path: Path) -> None:
     rows = [Row("a", "≤ 1", "2", "b", False), Row("c", "≤ 3", "2", "", True), Row("d", "", "5")]
     said = report.table(rows)
     assert [line[0] for line in said.splitlines()[1:]] == ["✖", "✔", "·"]
+    told = report.headlines(rows, "today")
+    assert "1 of 2 budgets are met" in told
     page = tmp_path / "README.md"
     page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
     report.write(page, report.markdown(rows, "today"))
