@@ -169,6 +169,7 @@ class RunDialog(OpsDialog):
         if self.finished:
             lines.append(Content.styled("Done. Esc closes.", "bold"))
         self.query_one(".course", Static).update(Content("\n").join(lines))
+        self.refresh_bars()
 
     def _keep_end(self) -> None:
         """Once the text is longer than the view, what came last stays in view until the user scrolls."""

@@ -410,6 +410,8 @@ def at(app: OpsApp, scene: Scene) -> Callable[[Any], Any]:
         await pilot.pause()
         here = Desk(app, pilot, BOX)
         await scene(here)
+        # The first look at the link draws the bars once more; it comes by the clock.
+        await here.until(lambda: app.session is None or app._link_shown is app.session.connection.state)
         before = ""
         while before != here.text:  # layout settles in passes
             before = here.text
